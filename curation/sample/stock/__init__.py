@@ -1,0 +1,1 @@
+"""The text of the sample crawl: sentences with alternatives (Markdown) and page designs (Jinja)."""
