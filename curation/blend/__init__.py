@@ -1,0 +1,1 @@
+"""Sources by weight, with repeats, in one global order."""

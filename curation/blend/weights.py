@@ -1,0 +1,78 @@
+"""How often each source goes into the blend, from shares or from repeats.
+
+A source is `quality/kind/kind2`, e.g. `high/synthetic/distill`. Settings name sources or their
+beginnings: `high` means all of high quality, real and synthetic. The longest name that fits counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from curation.config import BlendConfig
+from curation.errors import ConfigError
+
+SUM_TOLERANCE = 1e-6
+
+
+def epochs_by_source(n_words: Mapping[str, int], conf: BlendConfig) -> dict[str, float]:
+    """Times that each source is gone through: 1.5 is every text once and half of them again.
+
+    Args:
+        n_words: Words by source; sources without words are not in it.
+        conf: Section `blend`.
+
+    Raises:
+        ConfigError: both shares and repeats are given, a name fits no source, shares do not sum
+            to 1, or a source would be repeated more than `max_epochs` times.
+    """
+    if conf.weights and conf.epochs:
+        raise ConfigError("blend: give `weights` or `epochs`, not both")
+    if conf.weights:
+        epochs = _from_weights(n_words, conf)
+    else:
+        names = _groups(n_words, conf.epochs, "epochs")
+        epochs = {source: conf.epochs.get(name, 1.0) for source, name in names.items()}
+    _check_repeats(epochs, conf.max_epochs)
+    return epochs
+
+
+def _from_weights(n_words: Mapping[str, int], conf: BlendConfig) -> dict[str, float]:
+    total_weight = sum(conf.weights.values())
+    if abs(total_weight - 1.0) > SUM_TOLERANCE:
+        raise ConfigError(f"blend.weights: must sum to 1, found {total_weight:g}")
+    groups = _groups(n_words, conf.weights, "weights")
+    words = dict.fromkeys(conf.weights, 0)
+    for source, name in groups.items():
+        if name:
+            words[name] += n_words[source]
+    wanted = {name: weight for name, weight in conf.weights.items() if weight > 0}
+    once_over = min(words[name] / weight for name, weight in wanted.items())
+    total = conf.total_words or once_over
+    rates = {name: total * weight / words[name] for name, weight in wanted.items()}
+    return {source: rates.get(name, 0.0) for source, name in groups.items()}
+
+
+def _groups(sources: Iterable[str], names: Mapping[str, float], setting: str) -> dict[str, str]:
+    """The longest of `names` that each source begins with; empty where none does."""
+    sources = sorted(sources)
+    groups = {
+        source: max((n for n in names if _fits(source, n)), key=len, default="")
+        for source in sources
+    }
+    idle = [name for name, value in names.items() if value > 0 and name not in groups.values()]
+    if idle:
+        raise ConfigError(f"blend.{setting}: no text for {idle}; the sources are {sources}")
+    return groups
+
+
+def _fits(source: str, name: str) -> bool:
+    return source == name or source.startswith(name.rstrip("/") + "/")
+
+
+def _check_repeats(epochs: Mapping[str, float], max_epochs: float) -> None:
+    worst = max(epochs, key=lambda source: epochs[source], default=None)
+    if worst is not None and epochs[worst] > max_epochs:
+        raise ConfigError(
+            f"blend: {worst} would be gone through {epochs[worst]:.2f} times; blend.max_epochs is "
+            f"{max_epochs:g}: lower its weight or total_words, or raise max_epochs"
+        )

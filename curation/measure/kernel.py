@@ -1,0 +1,61 @@
+"""A batch of pages to a batch of measures: the kernel of s02."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pyarrow as pa
+
+from curation.config import MeasureConfig
+from curation.measure.hashing import hash_normalised
+from curation.measure.language import LanguageModel, identify
+from curation.measure.minhash import MinHasher
+from curation.measure.signals import signals
+from curation.measure.words import Words
+from curation.schemas import MEASURES, PAGES
+
+_KEY = ("doc_id", "crawl", "chunk")
+_INPUT = PAGES.select(*_KEY, "text")
+_LANGUAGE = ("language", "language_score")
+_MEASURED = [f for f in MEASURES.columns if f.name not in _KEY + _LANGUAGE]
+
+
+def measure_batch(
+    batch: pa.RecordBatch,
+    *,
+    language_model: LanguageModel,
+    hasher: MinHasher,
+    conf: MeasureConfig,
+) -> pa.RecordBatch:
+    """PAGES batch (`doc_id`, `crawl`, `chunk`, `text`) to MEASURES batch, row by row, in order.
+
+    Raises:
+        SchemaMismatch: a column is missing, unexpected, of another type, or null.
+    """
+    pages = _INPUT.conform(batch)
+    texts = cast(list[str], pages.column("text").to_pylist())
+    rows = [_measures(text, hasher) for text in texts]
+    columns = {name: pages.column(name) for name in _KEY}
+    for field in _MEASURED:
+        columns[field.name] = pa.array([row[field.name] for row in rows], field.type)
+    columns |= _languages(identify(texts, language_model, max_chars=conf.max_language_chars))
+    return MEASURES.conform(pa.RecordBatch.from_pydict(columns))
+
+
+def _measures(text: str, hasher: MinHasher) -> dict[str, Any]:
+    """Values of the columns `_MEASURED` for one text."""
+    words = Words(text)
+    return signals(words) | {
+        "n_words": len(words.words),
+        "n_lines": len(words.lines),
+        "n_bytes": len(text.encode()),
+        "content_hash": hash_normalised(words.normalised),
+        "bands": hasher.bands_of_normalised(words.normalised),
+    }
+
+
+def _languages(found: list[tuple[str, float]]) -> dict[str, pa.Array[Any]]:
+    return {
+        "language": pa.array([code for code, _ in found], pa.string()),
+        "language_score": pa.array([score for _, score in found], pa.float32()),
+    }

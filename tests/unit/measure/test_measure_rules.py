@@ -1,0 +1,190 @@
+import math
+
+import numpy as np
+import pytest
+
+from curation.errors import ConfigError
+from curation.measure.rules import GOPHER, NEMOTRON, rules
+from curation.measure.signals import signals
+from curation.measure.words import Words
+from curation.schemas import MEASURES
+
+
+def measured(text):
+    words = Words(text)
+    return signals(words) | {"n_words": len(words.words)}
+
+
+def keeps(rule, text):
+    """What `drop_reason` decides: both sides in 32 bits, bounds inclusive."""
+    low, value, high = np.array([rule.low, measured(text)[rule.signal], rule.high], np.float32)
+    return low <= value <= high
+
+
+def parts(separator, n_distinct, n_all):
+    """`n_all` lines or paragraphs, `n_distinct` of them distinct."""
+    return separator.join(str(min(n, n_distinct - 1)) for n in range(n_all))
+
+
+def said_again(n, phrase_chars, n_times, n_chars):
+    """`n_chars` characters with a phrase of `n` words said `n_times`, apart, and no other twice."""
+    phrase = "a" * (phrase_chars - 2 * n + 2) + "".join(f" {c}" for c in "bcdefghij"[: n - 1])
+    text = "".join(f"{phrase} {k} " for k in range(n_times))
+    return text + "z" * (n_chars - len(text))
+
+
+CASES = {
+    "too_many_non_alnum_chars": ("$" * 25 + "a" * 75, "$" * 26 + "a" * 74),
+    "too_many_symbols": ("a " * 18 + "# #", "a " * 17 + "# ..."),
+    "too_many_digits": ("7" * 15 + "a" * 85, "7" * 16 + "a" * 84),
+    "too_many_urls": ("http://abcdefgh.test " + "a" * 79, "http://abcdefghi.test " + "a" * 78),
+    "too_much_whitespace": ("a" * 75 + " " * 25, "a" * 74 + " " * 26),
+    "too_many_parentheses": ("a" * 90 + "(" * 10, "a" * 89 + "(" * 11),
+    "too_much_boilerplate": (
+        "use cookies\n\n" * 4 + "a\n\n" * 6, "use cookies\n\n" * 5 + "a\n\n" * 7,
+    ),
+    "too_many_repeated_lines": (parts("\n", 7, 10), parts("\n", 9, 13)),
+    "too_many_repeated_paragraphs": (parts("\n\n", 7, 10), parts("\n\n", 9, 13)),
+    "too_many_repeated_line_chars": ("ab\nab\n" + "c" * 6, "ab\nab\n" + "c" * 5),
+    "too_many_repeated_paragraph_chars": ("ab\n\nab\n\n" + "c" * 6, "ab\n\nab\n\n" + "c" * 5),
+    "too_few_words": ("a " * 50, "a " * 49),
+    "too_many_words": ("a " * 100_000, "a " * 100_001),
+    "too_many_unpunctuated_lines": ("a\n" * 17 + "a.\n" * 3, "a\n" * 18 + "a.\n" * 2),
+    "too_few_alpha_words": ("good good good good !", "good good good !"),
+    "too_few_common_words": ("the and", "the"),
+    "too_short_words": ("aaa aaa", "aaa aa"),
+    "too_long_words": ("a" * 10, "a" * 11),
+    "too_long_a_word": ("a" * 1000, "a" * 1001),
+    "too_many_ellipsis_lines": ("a...\n" * 3 + "a\n" * 7, "a...\n" * 4 + "a\n" * 9),
+    "too_frequent_2gram": (said_again(2, 5, 4, 100), said_again(2, 5, 4, 99)),
+    "too_frequent_3gram": (said_again(3, 9, 2, 100), said_again(3, 9, 2, 99)),
+    "too_frequent_4gram": (said_again(4, 8, 2, 100), said_again(4, 8, 2, 99)),
+    "too_many_duplicate_5grams": (said_again(5, 30, 2, 200), said_again(5, 30, 2, 199)),
+    "too_many_duplicate_6grams": (said_again(6, 28, 2, 200), said_again(6, 28, 2, 199)),
+    "too_many_duplicate_7grams": (said_again(7, 26, 2, 200), said_again(7, 26, 2, 199)),
+    "too_many_duplicate_8grams": (said_again(8, 24, 2, 200), said_again(8, 24, 2, 199)),
+    "too_many_duplicate_9grams": (said_again(9, 22, 2, 200), said_again(9, 22, 2, 199)),
+    "too_many_duplicate_10grams": (said_again(10, 20, 2, 200), said_again(10, 20, 2, 199)),
+    "too_many_bullet_lines": ("• a\n" * 9 + "a\n", "• a\n" * 10 + "a\n"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", NEMOTRON, ids=lambda rule: rule.reason)
+def test_each_rule_has_a_text_that_just_passes_and_one_that_just_fails(rule):
+    passes, fails = CASES[rule.reason]
+    assert keeps(rule, passes)
+    assert not keeps(rule, fails)
+
+
+@pytest.mark.parametrize(
+    "reason", [r.reason for r in NEMOTRON if "mean" not in r.signal and "n_words" not in r.signal]
+)
+def test_the_text_that_just_passes_lies_at_the_bound(reason):
+    (rule,) = (rule for rule in NEMOTRON if rule.reason == reason)
+    bound = rule.high if math.isfinite(rule.high) else rule.low
+    assert np.float32(measured(CASES[reason][0])[rule.signal]) == np.float32(bound)
+
+
+KEPT_OR_DROPPED = [
+    ("too_many_non_alnum_chars", "", False),
+    ("too_many_symbols", "barely ok 3 4 5 6 7 8 9 #", True),
+    ("too_many_symbols", "mixed bag ... #", False),
+    ("too_many_digits", "abcdefghi1", True),
+    ("too_many_digits", "34134543", False),
+    ("too_much_whitespace", "123\b", True),
+    ("too_much_whitespace", "50%\n\n\n", False),
+    ("too_many_parentheses", "123456789(", True),
+    ("too_many_parentheses", "()", False),
+    ("too_many_bullet_lines", "• a", False),
+    ("too_much_boilerplate", "privacy policy\n\ntext", False),
+    ("too_short_words", "evenly balanced", True),
+    ("too_short_words", "aa", False),
+    ("too_long_words", "abcdefghijklmnopqrstuvwx", False),
+    ("too_many_repeated_lines", "one\ntwo", True),
+    ("too_many_repeated_lines", "one\none", False),
+    ("too_many_repeated_paragraphs", "one\n\none", False),
+    ("too_many_repeated_line_chars", "a\na\na long line that is said only once", True),
+    ("too_many_repeated_line_chars", "a long line\na long line\nb", False),
+    ("too_frequent_2gram", "totally fine small dupe a b a b", True),
+    ("too_frequent_2gram", "a b . a b", False),
+    ("too_frequent_2gram", "a a a a a a", False),
+    ("too_many_unpunctuated_lines", "open\nopen\nopen\nopen\nclosed.", True),
+    ("too_many_unpunctuated_lines", "one open line", False),
+    ("too_many_ellipsis_lines", "one...", False),
+    ("too_few_common_words", "uncommon", False),
+    ("too_few_alpha_words", "@", False),
+]
+
+
+@pytest.mark.parametrize(("reason", "text", "kept"), KEPT_OR_DROPPED)
+def test_the_texts_of_the_reference_are_kept_or_dropped_as_there(reason, text, kept):
+    # Spec 10.3, where the reference's bound of that test is our preset's.
+    (rule,) = (rule for rule in NEMOTRON if rule.reason == reason)
+    assert keeps(rule, text) == kept
+
+
+def test_the_preset_has_the_28_filters_of_the_paper_in_order_with_their_bounds():
+    found = {}
+    for rule in NEMOTRON:
+        low, high = found.get(rule.signal, (-math.inf, math.inf))
+        found[rule.signal] = (max(low, rule.low), min(high, rule.high))
+    assert list(found.items()) == [
+        ("non_alnum_frac", (-math.inf, 0.25)),
+        ("symbol_word_frac", (-math.inf, 0.1)),
+        ("digit_frac", (-math.inf, 0.15)),
+        ("url_frac", (-math.inf, 0.2)),
+        ("whitespace_frac", (-math.inf, 0.25)),
+        ("parenthesis_frac", (-math.inf, 0.1)),
+        ("boilerplate_frac", (-math.inf, 0.4)),
+        ("unique_line_frac", (0.7, math.inf)),
+        ("unique_paragraph_frac", (0.7, math.inf)),
+        ("unique_line_char_frac", (0.8, math.inf)),
+        ("unique_paragraph_char_frac", (0.8, math.inf)),
+        ("n_words", (50, 100_000)),
+        ("unpunctuated_line_frac", (-math.inf, 0.85)),
+        ("alpha_word_frac", (0.8, math.inf)),
+        ("n_common_words", (2, math.inf)),
+        ("mean_word_chars", (3, 10)),
+        ("max_word_chars", (-math.inf, 1000)),
+        ("ellipsis_line_frac", (-math.inf, 0.3)),
+        ("top_2gram_frac", (-math.inf, 0.20)),
+        ("top_3gram_frac", (-math.inf, 0.18)),
+        ("top_4gram_frac", (-math.inf, 0.16)),
+        ("dup_5gram_frac", (-math.inf, 0.15)),
+        ("dup_6gram_frac", (-math.inf, 0.14)),
+        ("dup_7gram_frac", (-math.inf, 0.13)),
+        ("dup_8gram_frac", (-math.inf, 0.12)),
+        ("dup_9gram_frac", (-math.inf, 0.11)),
+        ("dup_10gram_frac", (-math.inf, 0.10)),
+        ("bullet_line_frac", (-math.inf, 0.9)),
+    ]
+
+
+def test_gopher_has_its_seven_quality_rules_and_its_thirteen_of_repetition():
+    found = {rule.signal for rule in GOPHER}
+    assert found == {
+        "symbol_word_frac", "n_words", "alpha_word_frac", "n_common_words", "mean_word_chars",
+        "ellipsis_line_frac", "bullet_line_frac",
+        "unique_line_frac", "unique_paragraph_frac", "unique_line_char_frac",
+        "unique_paragraph_char_frac", "top_2gram_frac", "top_3gram_frac", "top_4gram_frac",
+        "dup_5gram_frac", "dup_6gram_frac", "dup_7gram_frac", "dup_8gram_frac", "dup_9gram_frac",
+        "dup_10gram_frac",
+    }  # fmt: skip
+
+
+def test_every_rule_bounds_a_column_of_measures_and_has_a_reason_of_its_own():
+    assert {rule.signal for rule in NEMOTRON} <= set(MEASURES.columns.names)
+    assert len({rule.reason for rule in NEMOTRON}) == len(NEMOTRON)
+
+
+def test_an_empty_text_fails_every_rule_but_those_on_too_many_or_too_long_words():
+    kept = {rule.reason for rule in NEMOTRON if keeps(rule, "")}
+    assert kept == {"too_many_words", "too_long_words", "too_long_a_word"}
+
+
+def test_presets_are_found_by_name_and_an_unknown_one_is_refused():
+    assert rules("nemotron") is NEMOTRON
+    assert rules("gopher") is GOPHER
+    assert rules("none") == ()
+    with pytest.raises(ConfigError, match="gofer"):
+        rules("gofer")
