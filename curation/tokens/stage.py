@@ -1,0 +1,137 @@
+"""s09: the blend as token shards, for Megatron and for torch, with one manifest."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyspark.sql import functions as F
+
+from curation.blend.stage import blend_path
+from curation.config import TokensConfig, fingerprint
+from curation.errors import InputError
+from curation.model_store import tokenizer_file
+from curation.schemas import BLEND, SHARDS
+from curation.spark.batches import PartitionKernel, map_partitions, spark_schema
+from curation.spark.funnel import Account
+from curation.spark.tables import small
+from curation.spark.work import Work
+from curation.tokens.encode import Encoder, load_encoder
+from curation.tokens.files import sha256_of
+from curation.tokens.manifest import Manifest, ShardEntry, write_manifest
+from curation.tokens.megatron import read_indexed, write_indexed
+from curation.tokens.pack import append_eod, cut, write_packed
+
+TOKENS_PER_WORD = 1.5
+"""Rough ratio by which the number of shards is chosen; the shards hold what they hold."""
+_ORDER_RANGE = 2.0**64
+
+
+def tokenize(work: Work) -> Account:
+    """Encode the blend in its global order and write the shards and their manifest."""
+    path = blend_path(work.conf.out)
+    rows = work.store.spark.read.schema(spark_schema(BLEND)).parquet(path)
+    n_rows, n_words = _size(rows)
+    if not n_rows:
+        raise InputError(f"tokens: the blend at {path} has no rows; see the weights in `blend`")
+    n_shards = max(1, round(n_words * TOKENS_PER_WORD / work.conf.tokens.tokens_per_shard))
+    # Unsigned share of the hash: shards are consecutive stretches of the global order.
+    place = (F.col("order") / _ORDER_RANGE + 0.5) * n_shards
+    shard = F.least(F.floor(place), F.lit(n_shards - 1)).cast("int")
+    placed = rows.select(shard.alias("shard"), "order", "id", "copy", "text")
+    sorted_rows = placed.repartitionById(n_shards, F.col("shard")).sortWithinPartitions(
+        "order", "id", "copy"
+    )
+    folder = tokens_folder(work.conf.out)
+    work.write(map_partitions(sorted_rows, _writer(folder, work.conf.tokens), SHARDS), SHARDS)
+    return _finish(work, folder, n_rows)
+
+
+def tokens_folder(out: str) -> Path:
+    """Folder of the shards: local, or mounted on every executor."""
+    return Path(out, "tokens")
+
+
+def _size(rows: Any) -> tuple[int, int]:
+    found = small(rows.agg(F.count(F.lit(1)).alias("n"), F.sum("n_words").alias("words")))[0]
+    return found["n"], found["words"] or 0
+
+
+def _writer(folder: Path, conf: TokensConfig) -> PartitionKernel:
+    """Writes the one shard that a partition holds."""
+
+    def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        encoder = load_encoder(str(tokenizer_file(conf.tokenizer)))
+        batches = iter(batches)
+        first = next(batches, None)
+        if first is not None:
+            shard = first["shard"][0].as_py()
+            texts = (_texts(batch) for batch in itertools.chain([first], batches))
+            entry = write_shard(folder, shard, texts, encoder, conf.sequence_length)
+            yield pa.RecordBatch.from_pylist([{"shard": shard, **entry}], schema=SHARDS.columns)
+
+    return run
+
+
+def _texts(batch: pa.RecordBatch) -> list[str]:
+    return [str(text) for text in batch["text"].to_pylist()]
+
+
+def write_shard(
+    folder: Path, shard: int, texts: Iterable[list[str]], encoder: Encoder, sequence_length: int
+) -> dict[str, Any]:
+    """Write NAME.bin, NAME.idx and NAME.parquet; their row of SHARDS without its number."""
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"shard-{shard:05d}"
+    ids = (ids for batch in texts for ids in encoder.encode(batch))
+    facts = write_indexed(folder / name, append_eod(ids, encoder.eod_id), encoder.dtype)
+    stored = read_indexed(folder / name)
+    rows = cut((stored[i] for i in range(len(stored))), sequence_length=sequence_length)
+    packed = write_packed(folder / f"{name}.parquet", rows, encoder.dtype)
+    return {
+        "name": name,
+        "n_documents": facts.n_documents,
+        "n_tokens": facts.n_tokens,
+        "n_sequences": packed.n_sequences,
+        "sha256_bin": facts.sha256_bin,
+        "sha256_idx": facts.sha256_idx,
+        "sha256_parquet": packed.sha256,
+    }
+
+
+def _finish(work: Work, folder: Path, n_rows: int) -> Account:
+    rows = small(work.read(SHARDS).orderBy("shard"))
+    shards = [ShardEntry(**{k: v for k, v in row.asDict().items() if k != "shard"}) for row in rows]
+    write_manifest(_manifest(work, shards), folder / "manifest.json")
+    _remove_strays(folder, {entry.name for entry in shards})
+    n_documents = sum(entry.n_documents for entry in shards)
+    n_tokens = sum(entry.n_tokens for entry in shards)
+    return Account(n_rows, n_documents, {}, n_tokens, lambda: [entry.name for entry in shards])
+
+
+def _manifest(work: Work, shards: list[ShardEntry]) -> Manifest:
+    conf = work.conf.tokens
+    file = tokenizer_file(conf.tokenizer)
+    encoder = load_encoder(str(file))
+    return Manifest(
+        tokenizer=conf.tokenizer,
+        tokenizer_sha256=sha256_of(file),
+        vocabulary_size=encoder.vocabulary_size,
+        eod_id=encoder.eod_id,
+        dtype="uint16" if encoder.dtype.name == "uint16" else "int32",
+        sequence_length=conf.sequence_length,
+        blend_fingerprint=fingerprint(work.conf.blend),
+        n_documents=sum(s.n_documents for s in shards),
+        n_tokens=sum(s.n_tokens for s in shards),
+        shards=tuple(shards),
+    )
+
+
+def _remove_strays(folder: Path, names: set[str]) -> None:
+    """Delete shards of an earlier, larger blend."""
+    for file in folder.glob("shard-*"):
+        if file.name.partition(".")[0] not in names:
+            file.unlink()

@@ -1,0 +1,1 @@
+"""Pretraining of a small Llama on token shards: plain torch, one process, resumable."""

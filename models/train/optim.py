@@ -1,0 +1,46 @@
+"""AdamW, and the learning rate of each step."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from curation.config import TrainConfig
+
+BETAS = (0.9, 0.95)
+"""Source: 2412.02595, appendix D."""
+EPS = 1e-8
+"""Source: 2412.02595, appendix D."""
+FINAL_FRAC = 0.1
+"""Learning rate of the last step, as a share of the peak."""
+
+
+def build_optimizer(model: nn.Module, conf: TrainConfig) -> torch.optim.AdamW:
+    """AdamW that decays matrices and leaves vectors (norms, biases) alone."""
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": conf.weight_decay},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=conf.learning_rate, betas=BETAS, eps=EPS)
+
+
+def learning_rate(step: int, conf: TrainConfig) -> float:
+    """Learning rate of step `step`, counted from 1.
+
+    Linear from peak / warmup_steps to the peak at step warmup_steps, then half a cosine down to a
+    tenth of the peak at step n_steps.
+    """
+    if step <= conf.warmup_steps:
+        return conf.learning_rate * step / conf.warmup_steps
+    done_frac = (step - conf.warmup_steps) / (conf.n_steps - conf.warmup_steps)
+    cosine = (1 + math.cos(math.pi * min(1.0, done_frac))) / 2
+    return conf.learning_rate * (FINAL_FRAC + (1 - FINAL_FRAC) * cosine)
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, value: float) -> None:
+    """Give every parameter group of `optimizer` the learning rate `value`."""
+    for group in optimizer.param_groups:
+        group["lr"] = value

@@ -1,0 +1,108 @@
+"""One optimizer step.
+
+Shape suffixes: B sequences, T tokens of a sequence, N tokens that count, H width.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from transformers import LlamaForCausalLM
+
+from curation.errors import InputError
+from models.train.loss import summed_cross_entropy
+
+IGNORED = -100
+"""Target of a position that is not learnt from, e.g. padding."""
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Sequences for one forward pass."""
+
+    inputs_BT: Tensor
+    targets_BT: Tensor
+    """The token after each input, or IGNORED."""
+
+
+@dataclass(frozen=True)
+class StepOutcome:
+    """What one step did."""
+
+    loss: float
+    """Mean cross-entropy of the step's tokens before the update, in nats a token."""
+    grad_norm: float
+    """Norm of the gradient before clipping."""
+    n_tokens: int
+    """Targets that counted."""
+
+
+def split_batch(
+    samples: npt.NDArray[np.int64], micro_batch_size: int, *, device: str
+) -> list[Batch]:
+    """Samples of shape (B, T + 1) as batches of at most `micro_batch_size` sequences."""
+    tokens = torch.from_numpy(samples)
+    parts = (part.to(device) for part in torch.split(tokens, micro_batch_size))
+    return [Batch(part[:, :-1], part[:, 1:]) for part in parts]
+
+
+def count_targets(batches: Sequence[Batch]) -> int:
+    """Targets that count, over all `batches`."""
+    return sum(int((batch.targets_BT != IGNORED).sum()) for batch in batches)
+
+
+def token_loss(model: LlamaForCausalLM, batch: Batch) -> Tensor:
+    """Summed cross-entropy in nats over the targets of `batch` that count.
+
+    The sum, not the mean: micro-batches hold different numbers of real tokens, and a mean of
+    means would weight them wrongly.
+    """
+    hidden_BTH = model.model(batch.inputs_BT, use_cache=False).last_hidden_state
+    counts_BT = batch.targets_BT != IGNORED
+    return summed_cross_entropy(
+        hidden_BTH[counts_BT], model.lm_head.weight, batch.targets_BT[counts_BT]
+    )
+
+
+def train_step(
+    model: LlamaForCausalLM,
+    optimizer: torch.optim.Optimizer,
+    micro_batches: Sequence[Batch],
+    *,
+    max_grad_norm: float,
+) -> StepOutcome:
+    """One update from the mean loss over the tokens of all `micro_batches`.
+
+    How the sequences are cut into micro-batches changes the result by rounding only.
+
+    Raises:
+        InputError: no target counts.
+        FloatingPointError: the gradient is not finite; parameters and optimizer are untouched.
+    """
+    n_tokens = count_targets(micro_batches)
+    if n_tokens == 0:
+        raise InputError("a training step needs at least one target that is not ignored")
+    optimizer.zero_grad()
+    loss = sum(_accumulate(model, batch, n_tokens) for batch in micro_batches)
+    grad_norm = float(torch.nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm))
+    if not math.isfinite(grad_norm):
+        optimizer.zero_grad()
+        raise FloatingPointError(
+            f"gradient norm is {grad_norm} at loss {loss}: lower the learning rate, or look at "
+            "the weights the step started from"
+        )
+    optimizer.step()
+    return StepOutcome(loss, grad_norm, n_tokens)
+
+
+def _accumulate(model: LlamaForCausalLM, batch: Batch, n_tokens: int) -> float:
+    """Add the gradient of one micro-batch; its part of the mean loss."""
+    loss = token_loss(model, batch) / n_tokens
+    torch.autograd.backward(loss)
+    return float(loss.detach())

@@ -1,0 +1,91 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from curation.config import TrainConfig
+from curation.tokens.manifest import Manifest, ShardEntry, write_manifest
+from curation.tokens.megatron import read_indexed, write_indexed
+from curation.tokens.pack import append_eod, cut, write_packed
+
+VOCABULARY_SIZE = 32
+EOD = 0
+
+Documents = list[list[int]]
+
+
+@pytest.fixture
+def write_shards(tmp_path: Path) -> Callable[..., Path]:
+    """Writes lists of documents as shards into `tmp_path/tokens`; the path of their manifest."""
+
+    def write(*shards: Documents, vocabulary_size: int = VOCABULARY_SIZE) -> Path:
+        folder = tmp_path / "tokens"
+        entries = tuple(
+            _write_shard(folder, f"shard-{i:05d}", documents) for i, documents in enumerate(shards)
+        )
+        manifest = Manifest(
+            tokenizer="toy",
+            tokenizer_sha256="0" * 64,
+            vocabulary_size=vocabulary_size,
+            eod_id=EOD,
+            dtype="uint16",
+            sequence_length=16,
+            blend_fingerprint="toy",
+            n_documents=sum(entry.n_documents for entry in entries),
+            n_tokens=sum(entry.n_tokens for entry in entries),
+            shards=entries,
+        )
+        write_manifest(manifest, folder / "manifest.json")
+        return folder / "manifest.json"
+
+    return write
+
+
+@pytest.fixture
+def toy_corpus() -> Documents:
+    """Two hundred documents that count upwards, each from another start: easy to learn."""
+    return [[1 + (7 * i + k) % 31 for k in range(10 + i % 9)] for i in range(200)]
+
+
+@pytest.fixture
+def toy_conf() -> TrainConfig:
+    """Nine steps of a model with three thousand weights, a checkpoint every fourth."""
+    return TrainConfig(
+        hidden_size=16,
+        n_layers=1,
+        n_heads=2,
+        sequence_length=16,
+        batch_size=4,
+        micro_batch_size=2,
+        n_steps=9,
+        warmup_steps=2,
+        learning_rate=1e-2,
+        checkpoint_every=4,
+    )
+
+
+@pytest.fixture
+def single_thread():
+    """Torch on one thread: quicker for tiny models, and kinder to whoever runs beside."""
+    torch = pytest.importorskip("torch", reason="no torch")
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(n_threads)
+
+
+def _write_shard(folder: Path, name: str, documents: Documents) -> ShardEntry:
+    arrays = append_eod([np.array(document, np.uint16) for document in documents], EOD)
+    indexed = write_indexed(folder / name, arrays, np.uint16)
+    rows = cut(read_indexed(folder / name), sequence_length=16)
+    packed = write_packed(folder / f"{name}.parquet", rows, np.uint16)
+    return ShardEntry(
+        name=name,
+        n_documents=indexed.n_documents,
+        n_tokens=indexed.n_tokens,
+        n_sequences=packed.n_sequences,
+        sha256_bin=indexed.sha256_bin,
+        sha256_idx=indexed.sha256_idx,
+        sha256_parquet=packed.sha256,
+    )
