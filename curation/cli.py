@@ -1,0 +1,225 @@
+"""The `curation` command: run, status, report, query."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from curation.config import RunConfig, fingerprint, load_config, parse_override
+from curation.errors import CurationError, InputError
+from curation.pipeline import TRAIN, Stage, select_stages
+from curation.report.html import write_report
+from curation.report.query import run_query
+from curation.report.status import print_status
+from curation.report.summary import print_summary
+from curation.spark.chunks import build_sample_if_asked, check_input
+from curation.spark.job import Job, check_ready, new_run_id
+from curation.spark.progress import Terminal
+from curation.spark.session import check_java, open_session, spark_defaults
+from curation.spark.tables import SPARK_ERRORS, one_line
+from curation.tokens.manifest import read_manifest
+from curation.tokens.stage import tokens_folder
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="A data refinery for pretraining language models: Common Crawl in, labelled, rephrased, "
+    "blended and tokenised text out.",
+)
+
+LOG_WIDTH = 120
+
+Conf = Annotated[str, typer.Argument(help="YAML file of the run, e.g. conf/demo.yaml.")]
+Out = Annotated[
+    str, typer.Option("--out", "-o", help="Folder of the run; overrides the file's `out`.")
+]
+Folder = Annotated[str, typer.Argument(help="Folder of a run, as given to `run --out`.")]
+
+
+@app.command()
+def run(
+    conf: Conf,
+    out: Out = "",
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input", "-i", help="WARC files or quoted patterns, `**` included; repeatable."
+        ),
+    ] = None,
+    only: Annotated[
+        str,
+        typer.Option(help="Part of the flow: stage names or numbers, e.g. s01,s02 or s09,train."),
+    ] = "",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Any setting: section.key=value, e.g. dedup.survivor=longest."),
+    ] = None,
+) -> None:
+    """Run the flow, or part of it; what is done already is not done again."""
+    loaded = load_config(conf, _overrides(out, inputs or [], settings or []))
+    stages, train = select_stages(only), _wants_training(only)
+    console = _console()
+    begun = time.monotonic()
+    _prepare(loaded, stages)
+    with Terminal(console) as progress:
+        for engine, group in itertools.groupby(stages, key=lambda stage: stage.engine):
+            _run_application(loaded, list(group), progress, engine=engine)
+        if train:
+            _train(loaded, progress)
+    write_report(Path(loaded.out))
+    print_summary(Path(loaded.out), console)
+    console.print(f"Done in {time.monotonic() - begun:.0f} s.")
+
+
+@app.command()
+def status(out: Folder) -> None:
+    """Show which WARC files and which units of which stages are done."""
+    print_status(_run_folder(out), _console())
+
+
+@app.command()
+def report(out: Folder) -> None:
+    """Write OUT/report.html anew from the run's tables, and show the summary."""
+    folder = _run_folder(out)
+    write_report(folder)
+    console = _console()
+    print_summary(folder, console)
+
+
+@app.command()
+def query(
+    out: Folder,
+    sql: Annotated[str, typer.Argument(help="SQL; every table of the run is there by name.")],
+    rows: Annotated[int, typer.Option(min=1, help="Most rows shown.")] = 50,
+) -> None:
+    """Run SQL over the run's tables and show the result (DuckDB's dialect)."""
+    console = _console()
+    result = run_query(_run_folder(out), sql, limit=rows)
+    table = RichTable(*result.column_names)
+    for row in result.to_pylist():
+        table.add_row(*[_cell(value) for value in row.values()])
+    console.print(table, markup=False)
+
+
+@app.command(name="spark-defaults")
+def print_spark_defaults(
+    python: Annotated[
+        bool, typer.Option(help="Add this interpreter as the one that Spark's workers use.")
+    ] = False,
+) -> None:
+    """Print the Spark settings that spark-submit needs, as a properties file."""
+    settings = spark_defaults()
+    if python:
+        settings |= {"spark.pyspark.python": sys.executable}
+    for key, value in settings.items():
+        typer.echo(f"{key} {value}")
+
+
+def main() -> None:
+    """Run the command; what a user can mend is one line and exit code 2."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        app()
+    except CurationError as error:
+        _complain(" ".join(str(error).split()))
+    except SPARK_ERRORS as error:
+        _complain(f"Spark failed: {one_line(error)} (the whole story: OUT/logs/spark.log)")
+
+
+def _complain(message: str) -> None:
+    sys.stderr.write(f"curation: {message}\n")
+    sys.stderr.flush()
+    raise SystemExit(2)
+
+
+def _overrides(out: str, inputs: list[str], settings: list[str]) -> dict[str, Any]:
+    overrides = dict(parse_override(text) for text in settings)
+    if out:
+        overrides["out"] = out
+    if inputs:
+        overrides["input.paths"] = inputs
+    return overrides
+
+
+def _wants_training(only: str) -> bool:
+    return not only.strip() or TRAIN in [part.strip() for part in only.split(",")]
+
+
+def _prepare(conf: RunConfig, stages: tuple[Stage, ...]) -> None:
+    """Find everything that can be found wrong before anything is written."""
+    check_java()
+    check_ready(conf, stages)
+    if stages and not stages[0].after:
+        check_input(conf)
+    folder = Path(conf.out)
+    folder.mkdir(parents=True, exist_ok=True)
+    build_sample_if_asked(conf, stages)
+    text = yaml.safe_dump(conf.model_dump(mode="json"), sort_keys=False)
+    (folder / "run.yaml").write_text(text, encoding="utf-8")
+
+
+def _run_application(
+    conf: RunConfig, stages: list[Stage], progress: Terminal, *, engine: bool
+) -> None:
+    """Stages of one shape in a Spark application of their own, so that engines share nothing."""
+    spark_conf = conf.spark
+    if engine and spark_conf.master.startswith("local"):
+        # One task at a time: a second worker would load a second engine.
+        spark_conf = spark_conf.model_copy(update={"master": "local[1]"})
+    log = Path(conf.out, "logs", "spark.log")
+    spark = open_session(spark_conf, f"curation {stages[0].name}", log=log)
+    try:
+        Job(spark, conf, new_run_id(), progress).run_stages(stages)
+    finally:
+        spark.stop()
+
+
+def _train(conf: RunConfig, progress: Terminal) -> None:
+    """Train on the run's shards; an earlier model of other settings or shards is set aside."""
+    from models.train.loop import train  # torch: not part of the CPU core
+
+    manifest = tokens_folder(conf.out) / "manifest.json"
+    folder = Path(conf.out, "model")
+    identity = fingerprint(
+        [conf.train.model_dump(mode="json"), read_manifest(manifest).model_dump(mode="json")]
+    )
+    _set_aside_other(folder, identity)
+    with progress.stage(TRAIN, 1, 0):
+        train(conf.train, manifest, folder,
+              on_step=lambda step: progress.part_done(step.step, conf.train.n_steps))  # fmt: skip
+
+
+def _set_aside_other(folder: Path, identity: str) -> None:
+    mark = folder / "identity"
+    if mark.is_file() and mark.read_text() != identity:
+        folder.rename(folder.with_name(f"model-{mark.read_text()}"))
+    folder.mkdir(parents=True, exist_ok=True)
+    mark.write_text(identity)
+
+
+def _console() -> Console:
+    """The terminal, or 120 columns where the output goes to a file."""
+    console = Console()
+    return console if console.is_terminal else Console(width=LOG_WIDTH)
+
+
+def _run_folder(out: str) -> Path:
+    folder = Path(out)
+    if not (folder / "tables").is_dir():
+        raise InputError(f"{out}: no run here (no folder tables/); name the folder given to --out")
+    return folder
+
+
+def _cell(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 200 else text[:200] + "…"

@@ -1,0 +1,1 @@
+"""What people look at after a run: a page in the browser and a summary in the terminal."""

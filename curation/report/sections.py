@@ -1,0 +1,393 @@
+"""The report's sections as data: what is said, in which order, with which plots and samples.
+
+A section never holds HTML of its own: plots are finished SVG, all else is plain text that the
+template escapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from markupsafe import Markup
+
+from curation.pipeline import STAGES, TRAIN
+from curation.report import plots, read, samples
+from curation.report.run import Run
+from curation.report.wording import compact, duration, excerpt, one_line, percent
+
+SAMPLE_CHARS = 600
+URL_CHARS = 120
+PAGES_PER_LABEL = 2
+MAX_REASONS = 10
+"""Reasons listed for a stage; the rest is summed."""
+
+MAX_NARROW_COLUMNS = 6
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a grid; `bar_frac` draws a small bar of that share of the cell under the text."""
+
+    text: str
+    bar_frac: float | None = None
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a grid: numbers to the right, a name with an explanation under it, or a list."""
+
+    title: str
+    kind: Literal["number", "name", "list"] = "number"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table of text; a cell is a list of lines."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[tuple[Cell, ...], ...], ...]
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether it needs the width of the page rather than a place beside a plot."""
+        return len(self.columns) > MAX_NARROW_COLUMNS
+
+
+@dataclass(frozen=True)
+class Pane:
+    """A text from a table, beside others of the same sample."""
+
+    caption: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Rows that belong together."""
+
+    title: str
+    panes: tuple[Pane, ...]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A plot with what it shows."""
+
+    caption: str
+    svg: Markup
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the report; `missing` names the stage that has not run, instead of all else."""
+
+    title: str
+    note: str = ""
+    figures: tuple[Figure, ...] = ()
+    grid: Grid | None = None
+    samples: tuple[Sample, ...] = ()
+    missing: str = ""
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number of the headline."""
+
+    name: str
+    value: str
+
+
+def headline(run: Run) -> list[Number]:
+    """The run in eight numbers; a dash stands for what has not run."""
+    found = read.totals(run)
+    loss = "–" if found.last_loss is None else f"{found.last_loss:.3f}"
+    counts = {
+        "records": found.n_records,
+        "pages": found.n_pages,
+        "documents": found.n_documents,
+        "labelled": found.n_labels,
+        "synthetic texts": found.n_synthetic,
+        "words in the blend": found.blend_words,
+        "tokens": found.n_tokens,
+    }
+    numbers = [Number(k, "–" if n is None else compact(n)) for k, n in counts.items()]
+    return [*numbers, Number("last loss", loss)]
+
+
+def sections(run: Run) -> list[Section]:
+    """Every section in the order of the flow."""
+    return [
+        funnel(run),
+        _when(run, "Extraction", "s01_extract", ("pages",), extraction),
+        _when(run, "Languages", "s02_measure", ("measures",), languages),
+        _when(run, "Duplicates", "s03_dedup", ("clusters", "pages"), duplicates),
+        _when(run, "Scores", "s04_score", ("scores",), scores),
+        _when(run, "Quality labels", "s05_label", ("labels", "documents"), labels),
+        _when(run, "Generation", "s06_rephrase, s07_dialogue", _GENERATION, generation),
+        _when(run, "Blend", "s08_blend", ("blend",), blend),
+        _when(run, "Token shards", "s09_tokenize", ("shards",), shards),
+        training(run),
+    ]
+
+
+_GENERATION = ("requests", "generations", "synthetic", "documents")
+
+
+def _when(
+    run: Run, title: str, stage: str, tables: tuple[str, ...], build: Callable[[Run], Section]
+) -> Section:
+    return build(run) if run.has(*tables) else Section(title, missing=stage)
+
+
+def _grid(columns: Sequence[Column], rows: Sequence[Sequence[str | tuple[Cell, ...]]]) -> Grid:
+    """A grid whose plain strings are cells of one line."""
+    return Grid(
+        tuple(columns),
+        tuple(
+            tuple((Cell(cell),) if isinstance(cell, str) else cell for cell in row) for row in rows
+        ),
+    )
+
+
+def _name(title: str) -> Column:
+    return Column(title, "name")
+
+
+def funnel(run: Run) -> Section:
+    """What became of every row."""
+    rows = read.funnel(run)
+    if not rows:
+        return Section("Funnel", missing="any stage")
+    columns = (_name("Stage"), Column("Units"), Column("Rows in"), Column("Rows out"),
+               Column("Did not go on", "list"), Column("Tokens"), Column("Time"))  # fmt: skip
+    note = (
+        "Rows in = rows out + the rows that did not go on, for each stage. "
+        "Time is the sum over units, which may run side by side."
+    )
+    figure = Figure(
+        "Rows through the stages: blue went on, orange did not", plots.funnel_plot(rows)
+    )
+    return Section("Funnel", note, (figure,), _grid(columns, [_funnel_row(row) for row in rows]))
+
+
+_STAGE_DOCS = {stage.name: stage.doc for stage in STAGES}
+
+
+def _funnel_row(row: read.FunnelRow) -> list[str | tuple[Cell, ...]]:
+    units = f"{row.n_units:,}"
+    if row.n_unfinished:
+        units += f", {row.n_unfinished:,} unfinished"
+    out = (Cell(f"{row.rows_out:,}"), Cell(percent(row.kept_frac), row.kept_frac))
+    tokens = "" if row.tokens is None else compact(row.tokens)
+    stage = (Cell(one_line(row.stage, 40)), Cell(_STAGE_DOCS.get(row.stage, "")))
+    lost = _reason_cells(row.reasons, row.rows_in)
+    return [stage, units, f"{row.rows_in:,}", out, lost, tokens, duration(row.seconds)]
+
+
+def _reason_cells(reasons: Mapping[str, int], rows_in: int) -> tuple[Cell, ...]:
+    """A cell a reason with its share of the rows that came in, the most frequent first."""
+    listed = list(reasons.items())
+    if len(listed) > MAX_REASONS:
+        rest = listed[MAX_REASONS - 1 :]
+        listed[MAX_REASONS - 1 :] = [(f"{len(rest)} others", sum(n for _, n in rest))]
+    return tuple(Cell(f"{n:,} {one_line(reason, 60)}", n / rows_in) for reason, n in listed)
+
+
+def extraction(run: Run) -> Section:
+    """Rejects by reason, and a few of them beside pages that were kept."""
+    kept = Sample("Kept", tuple(_page_pane(page) for page in samples.kept_pages(run, 2)))
+    if not run.has("rejects"):
+        return Section("Extraction", "No record was rejected.", samples=_filled([kept]))
+    reasons = read.rejects_by_reason(run)
+    plot = plots.bar_plot(reasons, "rejects", "Rejects by reason")
+    figures = (Figure("Records without main text, by reason", plot),) if reasons else ()
+    panes = tuple(_reject_pane(reject) for reject in samples.rejects(run, 4))
+    rejected = Sample("Rejected, one of each frequent reason", panes)
+    return Section("Extraction", "", figures, samples=_filled([rejected, kept]))
+
+
+def _reject_pane(reject: samples.Reject) -> Pane:
+    text = f"URL: {one_line(reject.url, URL_CHARS)}\n{reject.detail}"
+    return Pane(one_line(reject.reason, 60), excerpt(text, SAMPLE_CHARS))
+
+
+def _filled(found: Sequence[Sample]) -> tuple[Sample, ...]:
+    return tuple(sample for sample in found if sample.panes)
+
+
+def _page_pane(page: samples.Page, note: str = "") -> Pane:
+    title = one_line(page.title, URL_CHARS)
+    text = excerpt(page.text, SAMPLE_CHARS)
+    return Pane(_caption(note, page.url), f"{title}\n\n{text}" if title else text)
+
+
+def _caption(*parts: str) -> str:
+    """The parts that are not empty, a line each."""
+    return "\n".join(one_line(part, URL_CHARS) for part in parts if part)
+
+
+def languages(run: Run) -> Section:
+    """Pages by language."""
+    found = read.languages(run)
+    n_pages = {size.language: size.n_pages for size in found}
+    plot = plots.bar_plot(n_pages, "languages", "Pages by language")
+    figure = Figure("Pages by language, before deduplication", plot)
+    columns = (_name("Language"), Column("Pages"), Column("Words"), Column("Bytes"))
+    rows = [
+        [one_line(s.language, 20), f"{s.n_pages:,}", compact(s.n_words), compact(s.n_bytes)]
+        for s in found[: plots.MAX_BARS]
+    ]
+    return Section("Languages", "", (figure,), _grid(columns, rows))
+
+
+def duplicates(run: Run) -> Section:
+    """Clusters by size, fates, and one cluster."""
+    sizes = read.cluster_sizes(run)
+    if not sizes:
+        return Section("Duplicates", "No page has a duplicate.")
+    figure = Figure("Clusters of duplicates, by size", plots.cluster_plot(sizes))
+    members = [
+        _page_pane(member.page, member.fate.replace("_", " ")) for member in samples.cluster(run, 3)
+    ]
+    rows = [[fate.replace("_", " "), f"{n:,}"] for fate, n in read.fates(run).items()]
+    grid = _grid((_name("Fate"), Column("Pages")), rows)
+    example = (Sample("A cluster: the copy that is kept, and copies that are not", tuple(members)),)
+    note = f"{sum(sizes.values()):,} clusters; pages without a duplicate are in none."
+    return Section("Duplicates", note, (figure,), grid, _filled(example))
+
+
+def scores(run: Run) -> Section:
+    """Histograms of the quality members."""
+    histograms = read.score_histograms(run)
+    figures = tuple(
+        Figure(f"Scores of the {h.member} member{_cuts_note(h)}", plots.score_plot(h))
+        for h in histograms
+    )
+    n_unscored = max(h.n_unscored for h in histograms)
+    note = f"Documents that could not be scored: {n_unscored:,}." if n_unscored else ""
+    return Section("Scores", note, figures)
+
+
+def _cuts_note(histogram: read.ScoreHistogram) -> str:
+    if not histogram.edges:
+        return ""
+    return f"; ticks: the {len(histogram.edges)} cuts between buckets ({histogram.language})"
+
+
+def labels(run: Run) -> Section:
+    """Shares of the labels beside the paper's, and pages of each."""
+    shares = read.label_shares(run)
+    figure = Figure("Share of words by label", plots.label_plot(shares))
+    columns = (_name("Label"), Column("Documents"), Column("Kept"), Column("Words"),
+               Column("Share"), Column("Paper"))  # fmt: skip
+    rows = [
+        [s.label, f"{s.n_documents:,}", f"{s.n_kept:,}", compact(s.n_words), percent(s.words_frac),
+         percent(s.paper_frac)] for s in shares
+    ]  # fmt: skip
+    note = (
+        "Shares are of words, the paper's of tokens of the whole of Common Crawl; a small or "
+        "topical crawl lies elsewhere."
+    )
+    return Section("Quality labels", note, (figure,), _grid(columns, rows), _label_samples(run))
+
+
+def _label_samples(run: Run) -> tuple[Sample, ...]:
+    pages = samples.labelled(run, PAGES_PER_LABEL)
+    return _filled([
+        Sample(f"Label {label}", tuple(_label_pane(p) for p in pages if p.label == label))
+        for label in read.LABEL_TOKEN_FRAC
+    ])  # fmt: skip
+
+
+def _label_pane(page: samples.LabelledPage) -> Pane:
+    fate = "kept" if page.drop_reason is None else f"dropped: {page.drop_reason}"
+    return _page_pane(page.page, f"bucket {page.bucket}, {fate}")
+
+
+def generation(run: Run) -> Section:
+    """Yields of the prompts beside the paper's, and a text of each."""
+    tasks = read.yields(run)
+    if not tasks:
+        return Section("Generation", "No document was asked about.")
+    figure = Figure("Tokens out / tokens of source text, by prompt", plots.yield_plot(tasks))
+    columns = (_name("Prompt"), Column("Requests"), Column("Answered"), Column("Accepted"),
+               Column("Text tokens in"), Column("Tokens answered"), Column("Tokens kept"),
+               Column("Out / in"), Column("Paper"))  # fmt: skip
+    note = (
+        "Out / in: tokens of accepted texts over tokens of the source text of all answered "
+        "requests; diverse_qa counts its source text as output, as in the paper. The paper gives "
+        "no ratio for dialogues."
+    )
+    grid = _grid(columns, [_yield_row(task) for task in tasks])
+    return Section("Generation", note, (figure,), grid, _generated_samples(run))
+
+
+def _yield_row(task: read.TaskYield) -> list[str]:
+    accepted = f"{task.n_accepted:,}"
+    if task.n_answered:
+        accepted += f" ({percent(task.n_accepted / task.n_answered)})"
+    paper = "" if task.paper_ratio is None else f"{task.paper_ratio:.2f}"
+    return [
+        one_line(task.task, 40), f"{task.n_requests:,}", f"{task.n_answered:,}", accepted,
+        compact(task.text_tokens), compact(task.output_tokens), compact(task.kept_tokens),
+        f"{task.out_in_ratio:.2f}", paper,
+    ]  # fmt: skip
+
+
+def _generated_samples(run: Run) -> tuple[Sample, ...]:
+    texts = sorted(samples.generated(run), key=lambda text: (text.stage, text.task))
+    return tuple(Sample(_generated_title(text), _generated_panes(text)) for text in texts)
+
+
+def _generated_title(text: samples.Generated) -> str:
+    return one_line(f"{text.task} ({text.stage}), label {text.label}", URL_CHARS)
+
+
+def _generated_panes(text: samples.Generated) -> tuple[Pane, ...]:
+    return (
+        Pane(_caption("Source", text.url), excerpt(text.source, SAMPLE_CHARS)),
+        Pane(f"Generated, {text.n_tokens:,} tokens", excerpt(text.text, SAMPLE_CHARS)),
+    )
+
+
+def blend(run: Run) -> Section:
+    """The blend by source."""
+    sources = read.blend_sources(run)
+    n_words = sum(source.n_words for source in sources) or 1
+    figure = Figure("Words by source, repeats included", plots.blend_plot(sources))
+    columns = (_name("Source"), Column("Texts"), Column("Copies"), Column("Epochs"),
+               Column("Words"), Column("Share"))  # fmt: skip
+    rows = [
+        [one_line(s.name, 60), f"{s.n_texts:,}", f"{s.n_copies:,}", f"{s.n_epochs:.2f}",
+         compact(s.n_words), percent(s.n_words / n_words)] for s in sources
+    ]  # fmt: skip
+    return Section("Blend", "", (figure,), _grid(columns, rows))
+
+
+def shards(run: Run) -> Section:
+    """The token shards in sum, and the manifest's facts."""
+    sizes = read.shard_sizes(run)
+    facts = {
+        "shards": f"{sizes.n_shards:,}",
+        "documents": f"{sizes.n_documents:,}",
+        "tokens": f"{sizes.n_tokens:,}",
+        "packed sequences": f"{sizes.n_sequences:,}",
+    }
+    manifest = {one_line(k, 40): one_line(v, 100) for k, v in read.manifest_facts(run.out).items()}
+    rows = [[key, value] for key, value in (facts | manifest).items()]
+    return Section("Token shards", grid=_grid((_name("What"), Column("Value")), rows))
+
+
+def training(run: Run) -> Section:
+    """The training loss."""
+    steps = read.training(run.out)
+    if not steps:
+        return Section("Training", missing=TRAIN)
+    last = steps[-1]
+    note = (
+        f"{len(steps):,} steps, {compact(last.tokens)} tokens; loss {steps[0].loss:.3f} at step "
+        f"{steps[0].step:,}, {last.loss:.3f} at step {last.step:,}."
+    )
+    return Section("Training", note, (Figure("Training loss", plots.loss_plot(steps)),))
