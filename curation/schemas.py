@@ -133,7 +133,7 @@ LEDGER = Table(
 _RECORD = (
     column("warc_file", _STRING, "Path or URL of the WARC file"),
     column("warc_offset", _LONG, "Byte offset of the record's (compressed) start in the file"),
-    column("warc_length", _LONG, "Bytes of the record in the file; 0 where the file ends early"),
+    column("warc_length", _LONG, "Bytes from there to the next record, or to the end of the file"),
     column("record_id", _STRING, "WARC-Record-ID without its brackets; empty where it has none"),
 )
 

@@ -1,0 +1,106 @@
+"""s01: WARC files to pages, rejects and the ledger. One pass; every record is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, Row
+from pyspark.sql import functions as F
+from pyspark.storagelevel import StorageLevel
+
+from curation.config import ExtractConfig
+from curation.extract.kernel import extract_files
+from curation.schemas import FILES_READ, LEDGER, OUTCOMES, PAGES, REJECTS, Table
+from curation.spark.batches import Kernel, map_batches
+from curation.spark.funnel import Account
+from curation.spark.tables import small
+from curation.spark.work import Work
+
+_FILES = Table(
+    "warc_files",
+    "Files of a chunk, one partition each.",
+    pa.schema([PAGES.columns.field(name) for name in ("warc_file", "crawl", "chunk")]),
+    key=("warc_file",),
+)  # fmt: skip
+
+
+def extract(work: Work) -> Account:
+    """Read the chunk's files; write their pages, rejects, and what became of each file."""
+    # Kept on disk: pages, rejects and file summaries come of the same reading, which costs hours.
+    outcomes = _outcomes(work).persist(StorageLevel.DISK_ONLY)
+    try:
+        work.write(_kept(outcomes, "page", PAGES), PAGES)
+        work.write(_kept(outcomes, "reject", REJECTS), REJECTS)
+        files = small(outcomes.where("outcome = 'file'").select(*FILES_READ.columns.names))
+        return _account(work, files)
+    finally:
+        outcomes.unpersist()
+
+
+def _outcomes(work: Work) -> DataFrame:
+    rows = [(file.path, work.conf.crawl, work.unit) for file in work.files]
+    numbered = [(*row, number) for number, row in enumerate(rows)]
+    files = work.store.spark.createDataFrame(numbered, [*_FILES.columns.names, "number"])
+    spread = files.repartitionById(len(rows), F.col("number").cast("int"))
+    return map_batches(spread.select(*_FILES.columns.names), _kernel(work.conf.extract), OUTCOMES)
+
+
+def _kernel(conf: ExtractConfig) -> Callable[[], Kernel]:
+    def make() -> Kernel:
+        return lambda batch: extract_files(batch, conf=conf)
+
+    return make
+
+
+def _kept(outcomes: DataFrame, outcome: str, table: Table) -> DataFrame:
+    return outcomes.where(F.col("outcome") == outcome).select(*table.columns.names)
+
+
+def _account(work: Work, files: list[Row]) -> Account:
+    """The chunk's account, from what the tables hold and what the reader counted."""
+    pages, rejects = work.read(PAGES), work.read(REJECTS)
+    n_pages = {row["warc_file"]: row["count"] for row in small(pages.groupBy("warc_file").count())}
+    by_reason = small(rejects.groupBy("warc_file", "reason").count())
+    reasons: dict[str, int] = {}
+    n_rejects: dict[str, int] = {}
+    for row in by_reason:
+        reasons[row["reason"]] = reasons.get(row["reason"], 0) + row["count"]
+        n_rejects[row["warc_file"]] = n_rejects.get(row["warc_file"], 0) + row["count"]
+    _commit(work, files, n_pages, n_rejects)
+    return Account(
+        rows_in=sum(file["records"] for file in files),
+        rows_out=sum(n_pages.values()),
+        reasons=dict(sorted(reasons.items())),
+        tokens=_words(pages),
+        culprits=lambda: _open_files(files, n_pages, n_rejects),
+    )
+
+
+def _commit(work: Work, files: list[Row], pages: dict[str, int], rejects: dict[str, int]) -> None:
+    sizes = {file.path: file.n_bytes for file in work.files}
+    now = datetime.now(UTC)
+    rows = [
+        (work.conf.crawl, name, work.unit, "failed" if file["error"] else "committed", sizes[name],
+         file["records"], pages.get(name, 0), rejects.get(name, 0), file["error"], now)
+        for file in files
+        for name in [file["warc_file"]]
+    ]  # fmt: skip
+    work.append(work.store.make(rows, LEDGER), LEDGER)
+
+
+def _open_files(files: list[Row], pages: dict[str, int], rejects: dict[str, int]) -> list[str]:
+    told = {
+        f["warc_file"]: pages.get(f["warc_file"], 0) + rejects.get(f["warc_file"], 0) for f in files
+    }
+    return [
+        f"{file['warc_file']} (records {file['records']}, told {told[file['warc_file']]})"
+        for file in files
+        if file["records"] != told[file["warc_file"]]
+    ]
+
+
+def _words(pages: DataFrame) -> int:
+    words = F.size(F.split(F.trim("text"), r"\s+")).cast("long")
+    return int(small(pages.agg(F.coalesce(F.sum(words), F.lit(0)).alias("words")))[0]["words"])

@@ -1,0 +1,126 @@
+import gzip
+import zlib
+
+import pytest
+from fastwarc.stream_io import BrotliWriter, ZstdWriter
+
+from curation.crawl import http
+from curation.crawl.http import parse_fields, parse_response
+
+PAGE = b"<html><body>" + b"<p>Hello, world.</p>" * 40 + b"</body></html>"
+
+
+def _response(body, *headers, line_end=b"\r\n"):
+    head = line_end.join([b"HTTP/1.1 200 OK", *headers])
+    return parse_response(head + line_end * 2 + body)
+
+
+def _written_by(writer, path):
+    with writer(str(path)) as stream:
+        stream.write(PAGE)
+    return path.read_bytes()
+
+
+def test_status_type_and_charset_come_from_the_head():
+    found = _response(PAGE, b'Content-Type: Text/HTML; Charset="UTF-8"; x=1', b"X-Y: z")
+    assert (found.status, found.content_type, found.charset) == (200, "text/html", "UTF-8")
+    assert (found.payload, found.undecodable) == (PAGE, None)
+
+
+def test_a_head_with_bare_line_feeds_is_read_the_same():
+    assert _response(PAGE, b"Content-Type: text/html", line_end=b"\n").payload == PAGE
+
+
+def test_a_head_without_a_body_has_an_empty_payload():
+    found = parse_response(b"HTTP/1.1 404 Not Found\r\nContent-Type: text/html")
+    assert (found.status, found.content_type, found.payload) == (404, "text/html", b"")
+
+
+def test_a_status_line_without_a_number_has_no_status():
+    assert parse_response(b"HTTP/1.1 OK\r\n\r\n").status is None
+    assert parse_response(b"HTTP/2 204\r\n\r\n").status == 204
+
+
+def test_a_block_that_is_not_http_is_no_response():
+    assert parse_response(PAGE) is None
+    assert parse_response(b"") is None
+
+
+def test_folded_header_lines_are_joined_and_the_first_of_two_fields_wins():
+    fields = parse_fields("A: one\r\n two\r\nno colon\r\na: three\r\nB:  four \r\n")
+    assert fields == {"a": "one two", "b": "four"}
+
+
+def test_chunks_are_put_together():
+    body = b"5;ext=1\r\nHello\r\n8\r\n, world.\r\n0\r\nTrailer: x\r\n\r\n"
+    found = _response(body, b"Transfer-Encoding: chunked")
+    assert (found.payload, found.undecodable) == (b"Hello, world.", None)
+
+
+def test_chunks_without_a_last_one_and_with_bare_line_feeds_are_put_together():
+    assert _response(b"3\nabc\n2\nde\n", b"transfer-encoding: Chunked").payload == b"abcde"
+
+
+def test_a_payload_that_is_not_chunked_any_more_is_kept_as_it_is():
+    found = _response(PAGE, b"Transfer-Encoding: chunked", b"Content-Encoding: gzip")
+    assert (found.payload, found.undecodable) == (PAGE, None)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"ff\r\nshort", "a chunk of 255 bytes ends after 5"),
+        (b"5\r\nHello\r\nnot a size\r\n", "no size of a chunk at byte 10"),
+    ],
+)
+def test_broken_chunks_are_told_and_the_payload_stays(body, message):
+    found = _response(body, b"Transfer-Encoding: chunked")
+    assert (found.payload, found.undecodable) == (body, message)
+
+
+def test_gzip_and_both_kinds_of_deflate_are_undone():
+    raw = zlib.compressobj(wbits=-15)
+    packed = {
+        b"gzip": gzip.compress(PAGE),
+        b"x-gzip": gzip.compress(PAGE),
+        b"deflate": zlib.compress(PAGE),
+        b"Deflate": raw.compress(PAGE) + raw.flush(),
+    }
+    for coding, body in packed.items():
+        assert _response(body, b"Content-Encoding: " + coding).payload == PAGE
+
+
+@pytest.mark.parametrize(("coding", "writer"), [(b"br", BrotliWriter), (b"zstd", ZstdWriter)])
+def test_brotli_and_zstd_are_undone(tmp_path, coding, writer):
+    body = _written_by(writer, tmp_path / "packed")
+    assert body != PAGE
+    assert _response(body, b"Content-Encoding: " + coding).payload == PAGE
+
+
+def test_chunks_are_put_together_before_they_are_decompressed():
+    packed = gzip.compress(PAGE)
+    body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(packed), packed)
+    found = _response(body, b"Transfer-Encoding: chunked", b"Content-Encoding: gzip")
+    assert found.payload == PAGE
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        (b"gzip", gzip.compress(PAGE)[:-12]),
+        (b"gzip", b"\x1f\x8b\x08 this is no gzip"),
+        (b"deflate", b"\x00 neither zlib nor raw"),
+        (b"br", b"\xff\xff\xff\xff"),
+        (b"zstd", b"\xff\xff\xff\xff"),
+    ],
+)
+def test_damaged_compression_is_told(coding, body):
+    found = _response(body, b"Content-Encoding: " + coding)
+    assert found.undecodable
+    assert found.payload == body
+
+
+def test_a_decompression_bomb_is_cut_off(monkeypatch):
+    monkeypatch.setattr(http, "MAX_PAYLOAD_BYTES", 1000)
+    found = _response(gzip.compress(bytes(100_000)), b"Content-Encoding: gzip")
+    assert (len(found.payload), found.undecodable) == (1000, None)

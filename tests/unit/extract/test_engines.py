@@ -1,0 +1,90 @@
+import pytest
+
+from curation.config import ExtractConfig
+from curation.errors import ConfigError
+from curation.extract.engines import engine, title_of
+
+NAMES = ("trafilatura", "resiliparse", "justext")
+SENTENCE = (
+    "When the weather is fine, the people of the town walk down to the river and look at the "
+    "boats that come in with the tide, and they talk about what was and what will be. "
+)
+LINKS = "".join(f'<li><a href="/{i}">Section {i}</a></li>' for i in range(8))
+PAGE = (
+    f"<html><head><title> The  Town &amp;\n River </title></head><body><nav><ul>{LINKS}</ul></nav>"
+    f"<article><h1>The river</h1><p>{SENTENCE * 3}</p><p>{SENTENCE * 2}</p></article>"
+    "<footer><p>© 2024 All rights reserved. <a href='/imprint'>Imprint</a></p></footer></body>"
+)
+GERMAN = (
+    "Wenn das Wetter schön ist, gehen die Leute aus der Stadt an den Fluss und sehen sich die "
+    "Boote an, die mit der Flut kommen, und sie reden über das, was war und was sein wird. "
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_engine_keeps_the_paragraphs_and_drops_what_is_around_them(name):
+    found = engine(name)(PAGE, url="https://example.org/")
+    assert found.title == "The Town & River"
+    lines = [line for line in found.text.splitlines() if line.strip()]
+    assert (SENTENCE * 3).strip() in lines
+    assert (SENTENCE * 2).strip() in lines
+    assert "Section 3" not in found.text
+    assert "rights reserved" not in found.text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_engine_keeps_nothing_from_one_page_to_the_next(name):
+    extract = engine(name)
+    assert {extract(PAGE, url="").text for _ in range(5)} == {extract(PAGE, url="").text}
+
+
+@pytest.mark.parametrize("name", ["trafilatura", "resiliparse"])
+def test_an_engine_finds_no_text_in_an_empty_page(name):
+    assert engine(name)("<html><body></body></html>", url="").text == ""
+
+
+def test_an_unknown_engine_is_an_error_that_names_the_known_ones():
+    with pytest.raises(ConfigError, match="trafilatura, resiliparse, justext"):
+        engine("readability")
+
+
+def test_every_engine_of_the_configuration_exists():
+    for name in ExtractConfig.model_fields["engine"].annotation.__args__:
+        assert engine(name).name == name
+
+
+def test_justext_takes_the_stop_list_of_the_language():
+    page = f"<html><body><p>{GERMAN * 2}</p><p>{GERMAN * 3}</p></body></html>"
+    assert engine("justext")(page, url="").text == "\n\n".join(
+        [(GERMAN * 2).strip(), (GERMAN * 3).strip()]
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["这是一个中文页面。", "日本語のページです。", "หน้าเว็บภาษาไทย", "한국어 글"]
+)
+def test_justext_keeps_every_paragraph_of_languages_without_spaces(text):
+    page = f"<html><body><p>{text}</p><p>{text}</p><ul><li><a href='/'>{text}</a></li></ul></body>"
+    assert engine("justext")(page, url="").text == "\n\n".join([text] * 3)
+
+
+def test_a_page_nested_too_deep_for_resiliparse_is_refused():
+    rows = "<p>Words<li>and<td>so<b>on</b>" * 20_000  # none of these nest
+    assert engine("resiliparse")(f"<html><body>{rows}", url="").text
+    with pytest.raises(ValueError, match="nested 5001 deep"):
+        engine("resiliparse")("<div>" * 5001 + "Words", url="")
+    assert engine("resiliparse")("<div>" * 5000 + "Words", url="").text == "Words"
+
+
+@pytest.mark.parametrize(
+    ("html", "title"),
+    [
+        ("<title>a</title><title>b</title>", "a"),
+        ('<TITLE lang="en">A &lt;b&gt;\n c</TITLE>', "A <b> c"),
+        ("<titles>no</titles><p>none</p>", ""),
+        ("<title></title>", ""),
+        ("<title>" + "x" * 5000, "x" * 1000),
+    ],
+)
+def test_the_title_is_the_first_title_element(html, title):
+    assert title_of(html) == title

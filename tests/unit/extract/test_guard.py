@@ -1,0 +1,92 @@
+import signal
+import threading
+import time
+
+import pytest
+
+from curation.extract.guard import Failure, PageTimeout, attempt, time_limit
+
+
+def _loop_that_catches_every_exception():
+    """What the extractors do in places: carry on whatever goes wrong."""
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        try:
+            sum(range(1000))
+        except Exception:  # noqa: BLE001
+            continue
+    return "never stopped"
+
+
+def test_work_without_end_is_stopped_and_told():
+    found = attempt(_loop_that_catches_every_exception, name="loop", max_s=0.05)
+    assert found == Failure("timeout", "loop: not done after 0.05 s")
+
+
+def test_work_that_swallows_the_first_signal_is_stopped_by_the_next():
+    def stubborn():
+        try:
+            _loop_that_catches_every_exception()
+        except PageTimeout:
+            return _loop_that_catches_every_exception()
+
+    assert attempt(stubborn, name="stubborn", max_s=0.05).reason == "timeout"
+
+
+def test_work_that_is_done_in_time_gives_its_result():
+    assert attempt(lambda: 42, name="quick", max_s=5) == 42
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), RecursionError("x"), MemoryError("x")])
+def test_a_fault_over_a_page_is_told_by_its_name(error):
+    def fail():
+        raise error
+
+    found = attempt(fail, name="engine", max_s=5)
+    assert found == Failure("extractor_error", f"engine: {type(error).__name__}: x")
+
+
+def test_what_is_no_fault_of_a_page_is_raised():
+    def fail():
+        raise OSError("disk")
+
+    with pytest.raises(OSError, match="disk"):
+        attempt(fail, name="engine", max_s=5)
+
+
+def test_neither_timer_nor_handler_is_left_behind():
+    handler = signal.getsignal(signal.SIGALRM)
+    before, _ = signal.setitimer(signal.ITIMER_REAL, 0)
+    try:
+        attempt(_loop_that_catches_every_exception, name="loop", max_s=0.05)
+        assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+        assert signal.getsignal(signal.SIGALRM) is handler
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, before)
+
+
+def test_a_timer_that_was_running_goes_on():
+    handler = signal.signal(signal.SIGALRM, lambda *_: None)
+    before, interval = signal.setitimer(signal.ITIMER_REAL, 100)
+    try:
+        attempt(lambda: time.sleep(0.05), name="quick", max_s=5)
+        assert 90 < signal.getitimer(signal.ITIMER_REAL)[0] < 100
+    finally:
+        signal.signal(signal.SIGALRM, handler)
+        signal.setitimer(signal.ITIMER_REAL, before, interval)
+
+
+def test_outside_the_main_thread_the_limit_refuses():
+    errors = []
+
+    def run():
+        try:
+            with time_limit(1):
+                pass
+        except ValueError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert len(errors) == 1
