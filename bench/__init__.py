@@ -1,0 +1,1 @@
+"""Benchmarks: measured side by side with peers, printed as ratios, never asserted."""

@@ -1,0 +1,55 @@
+"""s04: model scores of the documents that have none yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pyspark import TaskContext
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from curation.config import ScoreConfig, fingerprint
+from curation.schemas import DOCUMENTS, SCORES
+from curation.score.kernel import identity, make_score_kernel
+from curation.spark.batches import Kernel, map_batches
+from curation.spark.funnel import Account, account
+from curation.spark.work import Work
+
+
+def score(work: Work) -> Account:
+    """Score the chunk's documents in the wanted languages; earlier scores are kept."""
+    everything = work.read(DOCUMENTS)
+    wanted = in_language(everything, work.conf.score)
+    models = fingerprint([work.conf.score.model_dump(mode="json"), identity(work.conf)])
+    earlier = work.read(SCORES).where(F.col("models") == models)
+    todo = wanted.join(earlier, "doc_id", "left_anti").select("doc_id", "crawl", "chunk", "text")
+    # A chunk's documents lie in a few files: spread over all cores, not over the files.
+    spread = todo.repartition(work.conf.spark.shuffle_partitions, "doc_id")
+    new = map_batches(spread, _kernel(work.conf.score, models), SCORES)
+    work.write(earlier.unionByName(new), SCORES)
+    return account(everything, _outcomes(everything, wanted, work.read(SCORES)), "doc_id")
+
+
+def in_language(documents: DataFrame, conf: ScoreConfig) -> DataFrame:
+    """Documents whose language is wanted and sure enough."""
+    if not conf.languages:
+        return documents
+    sure = F.col("language_score") >= conf.min_language_score
+    return documents.where(F.col("language").isin(list(conf.languages)) & sure)
+
+
+def _outcomes(everything: DataFrame, wanted: DataFrame, scores: DataFrame) -> DataFrame:
+    skipped = everything.join(wanted.select("doc_id"), "doc_id", "left_anti").select(
+        "doc_id", F.lit("language_not_wanted").alias("reason"), F.lit(0).alias("tokens")
+    )
+    words = wanted.select("doc_id", F.col("n_words").alias("tokens"))
+    scored = scores.join(words, "doc_id").select("doc_id", F.col("error").alias("reason"), "tokens")
+    return scored.unionByName(skipped)
+
+
+def _kernel(conf: ScoreConfig, models: str) -> Callable[[], Kernel]:
+    def make() -> Kernel:
+        context = TaskContext.get()
+        return make_score_kernel(conf, models, n_threads=context.cpus() if context else 1)
+
+    return make
