@@ -1,0 +1,93 @@
+"""P(hq) of a text by a supervised fastText model with labels `hq` and `cc`."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from curation.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+HQ_LABEL = "__label__hq"
+CC_LABEL = "__label__cc"
+
+
+class Scorer(Protocol):
+    """What the stage needs of a quality classifier; tests replace it by a few lines."""
+
+    def score_texts(self, texts: list[str]) -> NDArray[np.float32]:
+        """Scores, float32 of shape `(len(texts),)`, same order; NaN: cannot be scored."""
+        ...
+
+
+class Predictor(Protocol):
+    """The one method of a fastText model that scoring uses; the package has no types."""
+
+    def predict(self, text: str) -> tuple[Sequence[str], Sequence[float]]:
+        """Top label of one line and its probability; two empty sequences where nothing is known."""
+        ...
+
+
+class FastTextQuality:
+    """A loaded model. It keeps no state between calls."""
+
+    def __init__(self, model: Predictor) -> None:
+        self._model = model
+
+    def score_texts(self, texts: list[str]) -> NDArray[np.float32]:
+        """P(hq) of each text, float32 of shape `(len(texts),)`, in their order, 0..1.
+
+        Each text is scored alone, so batching cannot change a score. A text without a visible
+        character gives NaN.
+        Source: 2412.02595, section 2.2 (the DCLM member); specs, section 5.2.
+        """
+        return np.fromiter((self._score(text) for text in texts), np.float32, len(texts))
+
+    def _score(self, text: str) -> float:
+        line = join_lines(text)
+        if not line:
+            return float("nan")
+        labels, probabilities = self._model.predict(line)
+        if not labels:  # not one word, n-gram or end-of-line mark of it is in the model
+            return float("nan")
+        # fastText adds 1e-5 before its logarithm, so a sure answer comes back just above 1.
+        top = min(float(probabilities[0]), 1.0)
+        return top if labels[0] == HQ_LABEL else 1.0 - top
+
+
+def join_lines(text: str) -> str:
+    """`text` on one line: its lines stripped and joined by single spaces, empty ones left out.
+
+    fastText reads one line as one document and refuses a newline. Joining by nothing, as one
+    public tutorial does, glues the last word of a line to the first of the next.
+    """
+    return " ".join(stripped for line in text.splitlines() if (stripped := line.strip()))
+
+
+@functools.lru_cache(maxsize=2)
+def load_fasttext(path: str) -> FastTextQuality:
+    """The classifier in the file `path` (`.bin` or `.ftz`), loaded once a process.
+
+    Raises:
+        InputError: there is no such file, fastText cannot read it, or its labels are not exactly
+            `hq` and `cc`.
+    """
+    import fasttext  # type: ignore[import-untyped, unused-ignore]
+
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such fastText model; set score.fasttext_model to a file")
+    try:
+        model = fasttext.load_model(path)
+    except ValueError as error:
+        raise InputError(f"{path}: not a fastText model: {error}") from error
+    found = sorted(model.get_labels())
+    if found != [CC_LABEL, HQ_LABEL]:
+        raise InputError(f"{path}: labels are {found}, expected {[CC_LABEL, HQ_LABEL]}")
+    return FastTextQuality(model)

@@ -1,0 +1,1 @@
+"""Generation: prompts, segments, the generator behind one protocol, and what becomes of answers."""

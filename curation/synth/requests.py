@@ -1,0 +1,147 @@
+"""Requests: planned from documents and prompts, and minus those that are answered.
+
+Generation is a join: plan, subtract, ask, append. A request's id hashes all that determines its
+answer, so that no question is paid for twice and no changed prompt is taken for an old one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from curation.config import RunConfig, SynthConfig
+from curation.errors import ConfigError
+from curation.model_store import model_folder
+from curation.schemas import REQUESTS
+from curation.spark.batches import Kernel, map_batches
+from curation.synth.prompts import Prompt, load_prompts
+from curation.synth.segment import chunks, segments
+from curation.synth.tokenizer import ChatTokenizer, load_chat_tokenizer
+
+CHUNK_TOKENS = 500
+"""Tokens of a chunk made into dialogues: longer ones are no longer covered. MIND, 2410.12881."""
+
+MAX_TRIES = 2
+"""Times that a request is asked which ends in an error of the engine."""
+
+
+def identity(conf: RunConfig) -> dict[str, str]:
+    """Versions of the prompts asked for: they decide the result beside the settings.
+
+    Raises:
+        ConfigError: a prompt is unknown.
+        EnvironmentFault: the generator is not on this machine.
+    """
+    model_folder(conf.synth.model)
+    prompts = (*chosen_prompts("s06_rephrase", conf.synth.tasks),
+               *chosen_prompts("s07_dialogue", conf.synth.styles))  # fmt: skip
+    return {prompt.name: prompt.version for prompt in prompts}
+
+
+def chosen_prompts(stage: str, names: Iterable[str]) -> tuple[Prompt, ...]:
+    """The prompts called `names`, all of them of `stage`.
+
+    Raises:
+        ConfigError: a name is unknown, or belongs to another stage.
+    """
+    of_stage = {name: p for name, p in load_prompts().items() if p.stage == stage}
+    unknown = [name for name in names if name not in of_stage]
+    if unknown:
+        raise ConfigError(f"synth: {stage} has no prompt {unknown}; it has {sorted(of_stage)}")
+    return tuple(of_stage[name] for name in names)
+
+
+def output_cap(prompt: Prompt, conf: SynthConfig) -> int:
+    """Most tokens that an answer to `prompt` may have."""
+    caps = [prompt.max_output_tokens, conf.max_output_tokens or prompt.max_output_tokens]
+    return min(caps)
+
+
+def request_id(prompt: Prompt, conf: SynthConfig, doc_id: str, segment: int, text: str) -> str:
+    """Hash of prompt version, model, sampling and segment: 32 hex digits."""
+    parts = (
+        prompt.name, prompt.version, conf.backend, conf.model, conf.engine_seed, conf.prefill,
+        output_cap(prompt, conf), doc_id, segment, text,
+    )  # fmt: skip
+    return hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()[:32]
+
+
+def plan_requests(candidates: DataFrame, prompts: Sequence[Prompt], conf: SynthConfig) -> DataFrame:
+    """Rows of REQUESTS: every prompt over every segment of the documents it is meant for.
+
+    `candidates` has `doc_id`, `crawl`, `label`, `text`.
+    """
+    planned = map_batches(candidates, _kernel(prompts, conf), REQUESTS)
+    if not conf.max_requests_per_task:
+        return planned
+    # Whole documents first: a rewrite joins the segments of its document.
+    order = Window.partitionBy("task").orderBy(F.xxhash64("task", "doc_id"), "doc_id", "segment")
+    ranked = planned.withColumn("rank", F.row_number().over(order))
+    return ranked.where(F.col("rank") <= conf.max_requests_per_task).drop("rank")
+
+
+def unanswered(requests: DataFrame, generations: DataFrame) -> DataFrame:
+    """Requests with no answer that came through, and fewer than MAX_TRIES that did not."""
+    tries = generations.groupBy("request_id").agg(
+        F.max(F.col("error").isNull()).alias("answered"), F.count(F.lit(1)).alias("tries")
+    )
+    settled = tries.where(F.col("answered") | (F.col("tries") >= MAX_TRIES)).select("request_id")
+    return requests.join(settled, "request_id", "left_anti")
+
+
+def _kernel(prompts: Sequence[Prompt], conf: SynthConfig) -> Callable[[], Kernel]:
+    def make() -> Kernel:
+        tokenizer = load_chat_tokenizer(model_folder(conf.model))
+        return lambda batch: _planned(batch, prompts, conf, tokenizer)
+
+    return make
+
+
+def _planned(
+    batch: pa.RecordBatch, prompts: Sequence[Prompt], conf: SynthConfig, tokenizer: ChatTokenizer
+) -> Iterator[pa.RecordBatch]:
+    """Requests of one batch of documents, one batch a prompt."""
+    documents = batch.to_pylist()
+    for prompt in prompts:
+        rows = [row for document in documents for row in _rows(document, prompt, conf, tokenizer)]
+        if rows:
+            yield pa.RecordBatch.from_pylist(rows, schema=REQUESTS.columns)
+
+
+def _rows(
+    document: dict[str, Any], prompt: Prompt, conf: SynthConfig, tokenizer: ChatTokenizer
+) -> Iterator[dict[str, Any]]:
+    if prompt.source_labels and document["label"] not in prompt.source_labels:
+        return
+    parts = _parts(document["text"], prompt, tokenizer)
+    for number, (text, n_tokens) in enumerate(zip(parts, tokenizer.count(parts), strict=True)):
+        yield {
+            "request_id": request_id(prompt, conf, document["doc_id"], number, text),
+            "stage": prompt.stage,
+            "task": prompt.name,
+            "doc_id": document["doc_id"],
+            "crawl": document["crawl"],
+            "segment": number,
+            "prompt_version": prompt.version,
+            "model": conf.model,
+            "n_text_tokens": n_tokens,
+            "max_output_tokens": output_cap(prompt, conf),
+            "text": text,
+        }
+
+
+def _parts(text: str, prompt: Prompt, tokenizer: ChatTokenizer) -> list[str]:
+    """Segments of a document for one prompt: lines joined for rewriting, chunks for dialogues."""
+    if tokenizer.count([text])[0] < prompt.min_document_tokens:
+        return []
+    room = prompt.max_input_tokens - tokenizer.overhead(prompt)
+    if prompt.stage == "s07_dialogue":
+        return chunks(text, split=tokenizer.split, max_tokens=min(room, CHUNK_TOKENS))
+    return segments(
+        text, count=tokenizer.count, max_tokens=room, min_tokens=prompt.min_segment_tokens
+    )

@@ -1,0 +1,1 @@
+"""Models: the quality classifiers, and the module that trains on the blend."""

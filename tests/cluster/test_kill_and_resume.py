@@ -1,0 +1,23 @@
+"""The driver killed with SIGKILL in the middle of stages, and started again."""
+
+import pytest
+from runs import CONF, contents, kill_when, run, version
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+
+
+def test_a_run_killed_at_four_stages_ends_with_the_rows_of_an_undisturbed_one(golden_run, tmp_path):
+    out = tmp_path / "run"
+    arguments = ("run", str(CONF), "--out", str(out))
+    # Version 0 of a table is its creation, 1 its first rows: the kills fall between two tables of
+    # one unit, between two units, and between two commits of answers.
+    kill_when(lambda: version(out, "pages") >= 1, *arguments)
+    kill_when(lambda: version(out, "clusters") >= 1, *arguments)
+    kill_when(lambda: version(out, "generations") >= 2, *arguments)
+    kill_when(lambda: version(out, "synthetic") >= 2, *arguments)
+    run(*arguments)
+    killed, undisturbed = contents(out), contents(golden_run)
+    assert killed.keys() == undisturbed.keys()
+    for name in undisturbed:
+        if name != "attempts":  # one row more for each unit begun anew with other inputs
+            assert killed[name] == undisturbed[name], name

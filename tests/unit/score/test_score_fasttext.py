@@ -1,0 +1,125 @@
+import math
+
+import numpy as np
+import pytest
+
+from curation.errors import InputError
+from curation.score.fasttext import FastTextQuality, join_lines, load_fasttext
+from curation.score.weights import default_weight
+
+LESSON = (
+    "A function takes an input and returns an output. To define a function, write its name, then "
+    "its parameters in parentheses.\nFor example, the function below takes a number and returns "
+    "its square. The value of the parameter exists only inside the body of the function, so "
+    "another function may use the same name without conflict."
+)
+SHOP = (
+    "Sale! Save 40% on all boots, free shipping on orders over $50.\nAdd to cart. "
+    "Women's Trail Boot $89.99. Men's Trail Boot $94.99. 4.8 out of 5 stars (212 reviews). "
+    "Sign up for our newsletter and get 10% off your first order."
+)
+
+
+class FakePredictor:
+    """Answers as told and keeps what it was asked."""
+
+    def __init__(self, label, probability):
+        self.answer = ((label,), (probability,)) if label else ((), ())
+        self.asked = []
+
+    def predict(self, text):
+        self.asked.append(text)
+        return self.answer
+
+
+def shipped():
+    return load_fasttext(str(default_weight("quality.ftz")))
+
+
+def test_the_probability_of_hq_is_the_top_one_when_hq_is_on_top():
+    scores = FastTextQuality(FakePredictor("__label__hq", 0.75)).score_texts(["a"])
+    assert scores.tolist() == [0.75]
+
+
+def test_the_probability_is_flipped_when_cc_is_on_top():
+    scores = FastTextQuality(FakePredictor("__label__cc", 0.75)).score_texts(["a"])
+    assert scores.tolist() == [0.25]
+
+
+def test_a_probability_just_above_one_is_cut():
+    assert FastTextQuality(FakePredictor("__label__hq", 1.00001)).score_texts(["a"])[0] == 1.0
+    assert FastTextQuality(FakePredictor("__label__cc", 1.00001)).score_texts(["a"])[0] == 0.0
+
+
+def test_the_model_is_asked_one_line_a_text():
+    predictor = FakePredictor("__label__hq", 0.5)
+    FastTextQuality(predictor).score_texts(["one \n\n  two\r\nthree\u2028four\tfive\n"])
+    assert predictor.asked == ["one two three four\tfive"]
+
+
+def test_lines_are_joined_by_a_space_never_by_nothing():
+    assert join_lines("left\nright") == "left right"
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\t \r\n", "\u00a0\u2003"])
+def test_a_text_without_a_visible_character_is_nan_and_the_model_is_not_asked(text):
+    predictor = FakePredictor("__label__hq", 0.5)
+    assert math.isnan(FastTextQuality(predictor).score_texts([text])[0])
+    assert predictor.asked == []
+
+
+def test_a_text_that_the_model_knows_nothing_of_is_nan():
+    assert math.isnan(FastTextQuality(FakePredictor(None, None)).score_texts(["a"])[0])
+
+
+def test_no_texts_give_no_scores():
+    scores = shipped().score_texts([])
+    assert scores.dtype == np.float32
+    assert scores.shape == (0,)
+
+
+def test_a_lesson_scores_above_a_shop_page():
+    lesson, shop = shipped().score_texts([LESSON, SHOP])
+    assert lesson > 0.5 > shop
+
+
+def test_order_and_scores_are_the_same_for_every_batch_size():
+    texts = [SHOP, "", LESSON, "Привет, мир", SHOP, "日本語の文章です。", "🙂🙂", LESSON]
+    whole = shipped().score_texts(texts)
+    assert np.isnan(whole).tolist() == [False, True, False, False, False, False, False, False]
+    for size in (1, 2, 3):
+        parts = [shipped().score_texts(texts[i : i + size]) for i in range(0, len(texts), size)]
+        np.testing.assert_array_equal(np.concatenate(parts), whole)
+
+
+def test_control_characters_and_a_very_long_line_are_scored():
+    scores = shipped().score_texts(["a\x00b\x0cc", "word " * 400_000])
+    assert np.isfinite(scores).all()
+
+
+def test_a_model_is_loaded_once_a_process():
+    assert shipped() is shipped()
+
+
+def test_a_missing_model_is_named():
+    with pytest.raises(InputError, match=r"nowhere\.bin"):
+        load_fasttext("nowhere.bin")
+
+
+def test_a_file_that_is_no_model_is_refused(tmp_path):
+    path = tmp_path / "broken.bin"
+    path.write_bytes(b"not a model at all, only some bytes")
+    with pytest.raises(InputError, match="not a fastText model"):
+        load_fasttext(str(path))
+
+
+def test_a_model_with_other_labels_is_refused(tmp_path):
+    fasttext = pytest.importorskip("fasttext")
+    lines = tmp_path / "lines.txt"
+    lines.write_text("__label__good one two\n__label__bad three four\n")
+    model = fasttext.train_supervised(
+        input=str(lines), minCount=1, dim=2, bucket=10, thread=1, verbose=0
+    )
+    model.save_model(str(tmp_path / "other.bin"))
+    with pytest.raises(InputError, match="__label__bad"):
+        load_fasttext(str(tmp_path / "other.bin"))

@@ -1,0 +1,90 @@
+from pathlib import Path
+
+import pytest
+
+from curation.config import RunConfig, fingerprint, load_config, parse_override
+from curation.errors import ConfigError
+
+ROOT = Path(__file__).parents[2]
+
+
+def written(tmp_path, text):
+    path = tmp_path / "run.yaml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "conf").glob("*.yaml")), ids=lambda p: p.name)
+def test_every_shipped_configuration_loads(path):
+    assert load_config(str(path)).crawl
+
+
+def test_an_empty_file_is_the_defaults(tmp_path):
+    assert load_config(written(tmp_path, "")) == RunConfig()
+
+
+def test_a_misspelled_key_names_itself_and_its_neighbour(tmp_path):
+    with pytest.raises(ConfigError, match=r"`dedup\.fuzy`; did you mean `fuzzy`\?"):
+        load_config(written(tmp_path, "dedup: {fuzy: true}"))
+
+
+def test_a_misspelled_section_names_its_neighbour(tmp_path):
+    with pytest.raises(ConfigError, match=r"`extrct`; did you mean `extract`"):
+        load_config(written(tmp_path, "extrct: {}"))
+
+
+def test_a_key_like_no_other_lists_those_there_are(tmp_path):
+    with pytest.raises(ConfigError, match="`zzzz`; known here: blend, crawl, dedup"):
+        load_config(written(tmp_path, "zzzz: 1"))
+
+
+def test_a_value_out_of_range_names_the_whole_range(tmp_path):
+    with pytest.raises(ConfigError, match=r"min_language_score.*≥ 0 and ≤ 1.*found 3"):
+        load_config(written(tmp_path, "score: {min_language_score: 3}"))
+
+
+def test_a_wrong_choice_names_the_choices(tmp_path):
+    with pytest.raises(ConfigError, match="'oldest', 'newest' or 'longest'"):
+        load_config(written(tmp_path, "dedup: {survivor: best}"))
+
+
+@pytest.mark.parametrize("text", ["a: [1,", "- a list", "just words"])
+def test_what_is_not_a_mapping_is_one_clear_error(tmp_path, text):
+    with pytest.raises(ConfigError, match=r"run\.yaml: "):
+        load_config(written(tmp_path, text))
+
+
+def test_a_missing_file_is_named():
+    with pytest.raises(ConfigError, match=r"no-such\.yaml"):
+        load_config("no-such.yaml")
+
+
+def test_overrides_reach_into_sections_and_are_checked(tmp_path):
+    path = written(tmp_path, "dedup: {survivor: newest}")
+    assert load_config(path, {"dedup.survivor": "longest"}).dedup.survivor == "longest"
+    with pytest.raises(ConfigError, match="survivr"):
+        load_config(path, {"dedup.survivr": "longest"})
+
+
+def test_an_override_into_a_value_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"`crawl` is a value"):
+        load_config(written(tmp_path, "crawl: x"), {"crawl.name": "y"})
+
+
+def test_override_text_is_read_as_yaml():
+    assert parse_override("dedup.fuzzy=false") == ("dedup.fuzzy", False)
+    assert parse_override("score.languages=[en, de]") == ("score.languages", ["en", "de"])
+
+
+@pytest.mark.parametrize("text", ["dedup.fuzzy", "=3", "a=[1"])
+def test_malformed_overrides_are_refused(text):
+    with pytest.raises(ConfigError, match="--set"):
+        parse_override(text)
+
+
+def test_the_fingerprint_changes_with_any_setting_and_with_nothing_else():
+    base = RunConfig()
+    other = base.model_copy(update={"dedup": base.dedup.model_copy(update={"fuzzy": False})})
+    assert fingerprint(base) == fingerprint(RunConfig())
+    assert fingerprint(base) != fingerprint(other)
+    assert len(fingerprint(base)) == 12
