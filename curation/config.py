@@ -230,7 +230,7 @@ class SparkConfig(Section):
 class RunConfig(Section):
     """One run: what goes in, where the result goes, and every stage's settings."""
 
-    out: str = "out"
+    out: Annotated[str, Field(validate_default=True)] = "out"
     """Folder of the run: `tables/`, `blend/`, `tokens/`, `model/`, `report.html`."""
     crawl: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = "demo"
     """Id of the crawl, e.g. CC-MAIN-2024-51; a column and partition of every table."""
@@ -251,7 +251,8 @@ class RunConfig(Section):
     def _out_is_named(cls, value: str) -> str:
         if not value.strip():
             raise ValueError("must name a folder")
-        return value
+        # Executors and Delta have other ideas of the current folder.
+        return value if "://" in value else str(Path(value).absolute())
 
 
 def fingerprint(value: Any) -> str:

@@ -172,7 +172,7 @@ class VllmBackend:
         self._vllm = _import_vllm(cpus)
         on_cpu = bool(import_module("vllm.platforms").current_platform.is_cpu())
         if on_cpu:
-            # Spark starts its workers with OMP_NUM_THREADS=1; the engine is the one task here.
+            # Spark tells its workers to use the CPUs of a task, one by default.
             import_module("torch").set_num_threads(len(cpus))
         self._engine = self._vllm.LLM(
             model=str(folder),
@@ -276,7 +276,7 @@ def _environment(cpus: list[int]) -> dict[str, str]:
         "VLLM_LOGGING_LEVEL": "ERROR",
         "HF_HUB_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",
-        # Threads that wait asleep: beside a JVM, spinning ones took three times the CPU a token.
+        # Threads that wait asleep: spinning ones take CPU time from the JVM beside them.
         "OMP_WAIT_POLICY": "PASSIVE",
         # In GiB. The default is a share of all memory, which Spark's heap needs too.
         "VLLM_CPU_KVCACHE_SPACE": "2",

@@ -30,6 +30,7 @@ Verdict = Literal[
     "no_question",
     "no_answer",
     "no_dialogue",
+    "prompt_echo",
     "repetitive",
     "too_short",
 ]
@@ -73,6 +74,8 @@ def parse(
     read = _READERS[prompt.parser](prompt, plain)
     if read.text is None:
         return read
+    if _echoes(prompt, read.text, segment_text):
+        return Parsed(None, "prompt_echo")
     if repeated_frac(read.text) > MAX_REPEATED_FRAC:
         return Parsed(None, "repetitive")
     text = read.text
@@ -84,32 +87,30 @@ def parse(
     return Parsed(text, "accepted")
 
 
-def join_segments(parts: list[tuple[int, str]]) -> str:
-    """The rewritten segments of one document in order, each with its number in the document.
-
-    Neighbours are joined by a line end, segments with a gap between them by a blank line: what is
-    missing must not look as if it had never been there.
-
-    Raises:
-        ValueError: two parts have the same number.
-    """
-    ordered = sorted(parts)
-    numbers = [number for number, _ in ordered]
-    if len(set(numbers)) < len(numbers):
-        raise ValueError(f"segments: a number occurs twice in {numbers}")
-    text = ""
-    for index, (number, part) in enumerate(ordered):
-        if index:
-            text += "\n" if number == numbers[index - 1] + 1 else "\n\n"
-        text += part
-    return text
-
-
 def repeated_frac(text: str, n: int = 5) -> float:
     """Share of the `n`-grams of words in `text` that repeat an earlier one; 0.0 for none."""
-    words = text.casefold().split()
-    ngrams = [tuple(words[begin : begin + n]) for begin in range(len(words) - n + 1)]
+    ngrams = _ngrams(text.casefold().split(), n)
     return (len(ngrams) - len(set(ngrams))) / len(ngrams) if ngrams else 0.0
+
+
+def _ngrams(words: list[str], n: int) -> list[tuple[str, ...]]:
+    return [tuple(words[begin : begin + n]) for begin in range(len(words) - n + 1)]
+
+
+_ECHO_WORDS = 8
+_WORD = re.compile(r"\w+")
+
+
+def _echoes(prompt: Prompt, text: str, segment_text: str) -> bool:
+    """Whether `text` repeats eight words in a row of the instructions, and not of the segment.
+
+    Ours: small models recite what they were told instead of doing it.
+    """
+    told, said, given = (
+        set(_ngrams(_WORD.findall(part.casefold()), _ECHO_WORDS))
+        for part in (prompt.user, text, segment_text)
+    )
+    return not told.isdisjoint(said - given)
 
 
 def unquoted(text: str) -> str:
@@ -210,7 +211,8 @@ def _read_passages(prompt: Prompt, plain: str) -> Parsed:
 
 
 _BULLET = r"[-\u2013\u2014*+\u2022\u2023\u2043\u00b7\u25cb\u25cf\u25aa\u25e6]"
-_ITEM = re.compile(rf"(?:{_BULLET}(?:\s+|(?=[^\W\d]))|\(?\d{{1,3}}[.)](?:\s+|(?=[^\W\d])))")
+_TEXT_OR_NONE = r"(?:\s+|$|(?=[^\W\d]))"
+_ITEM = re.compile(rf"(?:{_BULLET}|\(?\d{{1,3}}[.)]){_TEXT_OR_NONE}")
 
 
 def _read_items(prompt: Prompt, plain: str) -> Parsed:

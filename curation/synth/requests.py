@@ -139,7 +139,8 @@ def _parts(text: str, prompt: Prompt, tokenizer: ChatTokenizer) -> list[str]:
     """Segments of a document for one prompt: lines joined for rewriting, chunks for dialogues."""
     if tokenizer.count([text])[0] < prompt.min_document_tokens:
         return []
-    room = prompt.max_input_tokens - tokenizer.overhead(prompt)
+    # Two tokens to spare: a segment may join with the template's text to other tokens than alone.
+    room = prompt.max_input_tokens - tokenizer.overhead(prompt) - 2
     if prompt.stage == "s07_dialogue":
         return chunks(text, split=tokenizer.split, max_tokens=min(room, CHUNK_TOKENS))
     return segments(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 import pyarrow as pa
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.storagelevel import StorageLevel
 
@@ -199,10 +199,21 @@ def _texts(parsed: DataFrame, documents: DataFrame, prompts: Sequence[Prompt]) -
         .withColumn(
             "synthetic_id", F.substring(F.sha2(F.concat_ws("\x1f", "request_ids"), 256), 1, 32)
         )
-        .withColumn("text", F.array_join(F.col("pieces.text"), "\n"))
+        .withColumn("text", _joined(F.col("pieces")))
         .withColumn("kind2", facts[F.col("task")])
     )
     return rows.join(documents.select("doc_id", "label"), "doc_id").select(*SYNTHETIC.columns.names)
+
+
+def _joined(pieces: Column) -> Column:
+    """The texts of segments in order, a blank line where one between them is missing."""
+
+    def with_break(piece: Column, index: Column) -> Column:
+        gap = piece["segment"] - F.get(pieces, index - 1)["segment"] > 1
+        before = F.when(index == 0, "").when(gap, "\n\n").otherwise("\n")
+        return F.concat(before, piece["text"])
+
+    return F.array_join(F.transform(pieces, with_break), "")
 
 
 def _account(work: Work, requests: DataFrame, parsed: DataFrame) -> Account:

@@ -24,10 +24,10 @@ def test_the_engine_answers_each_request_after_its_own_prefill():
     from curation.synth.backend import load_backend
     from curation.synth.tokenizer import load_chat_tokenizer
 
-    backend = load_backend("vllm", "smollm2-135m", seed=17, max_model_tokens=512)
+    backend = load_backend("vllm", "smollm2-135m", seed=17, max_model_tokens=2048)
     requests = [
         _request("plain", "Name a colour.", ""),
-        _request("long", "word " * 600, ""),
+        _request("long", "word " * 2100, ""),
         _request("list", "List three animals, one a line.", "-"),
     ]
     plain, too_long, listed = backend.generate(requests)
@@ -47,7 +47,11 @@ def test_the_engine_answers_each_request_after_its_own_prefill():
         assert done.seconds > 0.0
 
     assert too_long.finish_reason == "error"
-    assert "fewer than 512" in too_long.error
+    assert "fewer than 2048" in too_long.error
     assert too_long.n_output_tokens == 0
 
-    assert load_backend("vllm", "smollm2-135m", seed=17, max_model_tokens=512) is backend
+    # What the request leaves open is the model's own: see `model_store.py`.
+    assert backend._sampling(requests[0]).frequency_penalty == 0.3
+    assert backend._sampling(requests[0]).temperature == 0.5
+
+    assert load_backend("vllm", "smollm2-135m", seed=17, max_model_tokens=2048) is backend

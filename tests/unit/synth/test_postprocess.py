@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from curation.synth.postprocess import VERDICTS, join_segments, parse, repeated_frac, unquoted
+from curation.synth.postprocess import VERDICTS, parse, repeated_frac, unquoted
 from curation.synth.prompts import load_prompts
 
 SEGMENT = "The heron stands still. It waits for fish."
@@ -32,7 +32,7 @@ def pairs_of(text):
 
 
 def test_every_verdict_is_told_apart_and_the_list_is_closed():
-    assert len(set(VERDICTS)) == len(VERDICTS) == 12
+    assert len(set(VERDICTS)) == len(VERDICTS) == 13
     found = {
         read("distill", "", finish="error").verdict,
         read("distill", "Condensed version:\nA", finish="length").verdict,
@@ -43,6 +43,9 @@ def test_every_verdict_is_told_apart_and_the_list_is_closed():
         read("diverse_qa", "Answer: fish").verdict,
         read("diverse_qa", "Question: what?").verdict,
         read("debate", "Speaker A: I say so.").verdict,
+        read(
+            "distill", "Condensed version:\nAdd nothing that the text does not say. Write"
+        ).verdict,
         read("distill", "Condensed version:\n" + "so it is " * 20).verdict,
         read("distill", "Condensed version:\nA heron.", least=3).verdict,
         read("distill", "Condensed version:\nA heron.").verdict,
@@ -311,13 +314,21 @@ def test_regret_in_a_text_is_no_refusal(said):
     assert read("distill", f"Condensed version:\n{said}").verdict == "accepted"
 
 
-def test_segments_are_joined_in_order_and_gaps_are_seen():
-    assert join_segments([(2, "c"), (0, "a"), (1, "b")]) == "a\nb\nc"
-    assert join_segments([(0, "a"), (2, "c")]) == "a\n\nc"
-    assert join_segments([(4, "e")]) == "e"
-    assert join_segments([]) == ""
+def test_eight_words_of_the_instructions_are_an_echo_and_seven_are_not():
+    eight = "Add nothing that the text does not say"
+    seven = "add nothing that the text does not"
+    told = "Condensed version:\nA heron waits. "
+    assert eight in load_prompts()["distill"].user
+    assert read("distill", f"{told}{eight}.").verdict == "prompt_echo"
+    assert read("distill", f"{told}{seven}.").verdict == "accepted"
 
 
-def test_a_segment_that_comes_twice_is_refused():
-    with pytest.raises(ValueError, match="twice"):
-        join_segments([(0, "a"), (0, "b")])
+def test_words_that_the_segment_has_too_are_no_echo():
+    said = "Add nothing that the text does not say"
+    found = read("distill", f"Condensed version:\n{said}", segment=f"We say: {said}!")
+    assert found.verdict == "accepted"
+
+
+def test_repeated_items_of_a_list_are_kept_once():
+    raw = "- A heron\n- A fish\n- A heron\n- 1. A reed\n-\n"
+    assert read("knowledge_list", raw).text == "A heron\nA fish\nA reed"
