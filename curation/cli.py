@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 import yaml
+from pyspark.sql import SparkSession
 from rich.console import Console
 from rich.table import Table as RichTable
 
@@ -72,8 +73,7 @@ def run(
     begun = time.monotonic()
     _prepare(loaded, stages)
     with Terminal(console) as progress:
-        for engine, group in itertools.groupby(stages, key=lambda stage: stage.engine):
-            _run_application(loaded, list(group), progress, engine=engine)
+        _run_stages(loaded, stages, progress)
         if train:
             _train(loaded, progress)
     write_report(Path(loaded.out))
@@ -168,20 +168,32 @@ def _prepare(conf: RunConfig, stages: tuple[Stage, ...]) -> None:
     (folder / "run.yaml").write_text(text, encoding="utf-8")
 
 
-def _run_application(
-    conf: RunConfig, stages: list[Stage], progress: Terminal, *, engine: bool
-) -> None:
-    """Stages of one shape in a Spark application of their own, so that engines share nothing."""
+def _run_stages(conf: RunConfig, stages: tuple[Stage, ...], progress: Terminal) -> None:
+    """Stages in order; those that host an engine, in a Spark application of their own.
+
+    Where such a stage, or one after it, has nothing left to do, no application is begun for it.
+    """
+    run, hosts_engine, job = new_run_id(), False, None
+    try:
+        for engine, group in itertools.groupby(stages, key=lambda stage: stage.engine):
+            pending = list(group)
+            if job is None or (engine != hosts_engine and not job.is_finished(pending)):
+                if job is not None:
+                    job.spark.stop()
+                job = Job(_session(conf, engine=engine), conf, run, progress)
+                hosts_engine = engine
+            job.run_stages(pending)
+    finally:
+        if job is not None:
+            job.spark.stop()
+
+
+def _session(conf: RunConfig, *, engine: bool) -> SparkSession:
     spark_conf = conf.spark
     if engine and spark_conf.master.startswith("local"):
         # One task at a time: a second worker would load a second engine.
         spark_conf = spark_conf.model_copy(update={"master": "local[1]"})
-    log = Path(conf.out, "logs", "spark.log")
-    spark = open_session(spark_conf, f"curation {stages[0].name}", log=log)
-    try:
-        Job(spark, conf, new_run_id(), progress).run_stages(stages)
-    finally:
-        spark.stop()
+    return open_session(spark_conf, "curation", log=Path(conf.out, "logs", "spark.log"))
 
 
 def _train(conf: RunConfig, progress: Terminal) -> None:

@@ -28,6 +28,8 @@ _SMOLLM2_GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 # were accepted without it, 16 of 20 (of other documents) with it; of the same 28 dialogues, 9 and
 # 16. A repetition penalty does worse: it also falls on the end of the turn, which is in every chat.
 _SMOLLM2_FREQUENCY_PENALTY = 0.3
+_CONVERSION = "v2"
+"""Raised when the conversion changes: an older one in the cache is not taken for this one."""
 _NEEDED_FILES = ("config.json", "tokenizer.json")
 
 
@@ -113,7 +115,7 @@ _REMEDIES = {
 
 
 def _converted_smollm2() -> Path:
-    folder = cache_folder() / _SMOLLM2
+    folder = cache_folder() / f"{_SMOLLM2}-{_CONVERSION}"
     if not folder.is_dir():
         with _locked(cache_folder() / f".{_SMOLLM2}.lock"):
             if not folder.is_dir():

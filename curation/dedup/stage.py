@@ -12,11 +12,14 @@ from curation.spark.funnel import Account, account
 from curation.spark.work import Work
 
 SURVIVOR = "survivor"
+RECORD = ["doc_id", "crawl", "chunk"]
+"""What tells a page from the page of the same record in another chunk."""
 
 
 def dedup(work: Work) -> Account:
     """Find clusters of equal and similar documents and keep one of each."""
-    measures, pages = work.read(MEASURES), work.read(PAGES)
+    everything, pages = work.read(MEASURES), work.read(PAGES)
+    measures, repeated = once_each(everything)
     work.write(clusters(measures, pages, work.conf.dedup), CLUSTERS)
     found = work.read(CLUSTERS)
     work.write(documents(measures, pages, found), DOCUMENTS)
@@ -24,10 +27,23 @@ def dedup(work: Work) -> Account:
         "doc_id", F.lit(None).alias("reason"), F.col("n_words").alias("tokens")
     )
     lost = found.where(F.col("fate") != SURVIVOR)
-    outcomes = kept.unionByName(
+    again = repeated.select(
+        "doc_id", F.lit("same_record").alias("reason"), F.lit(0).alias("tokens")
+    )
+    outcomes = kept.unionByName(again).unionByName(
         lost.select("doc_id", F.col("fate").alias("reason"), F.lit(0).alias("tokens"))
     )
-    return account(measures, outcomes, "doc_id")
+    return account(everything, outcomes, "doc_id")
+
+
+def once_each(measures: DataFrame) -> tuple[DataFrame, DataFrame]:
+    """Measures of each record once, and those of the same record read again.
+
+    A WARC file that lies in two places gives every record twice; the first crawl and chunk count.
+    """
+    nth = F.row_number().over(Window.partitionBy("doc_id").orderBy("crawl", "chunk"))
+    numbered = measures.withColumn("nth", nth)
+    return numbered.where("nth = 1").drop("nth"), numbered.where("nth > 1").drop("nth")
 
 
 def duplicate_edges(measures: DataFrame, *, fuzzy: bool) -> DataFrame:
@@ -48,11 +64,11 @@ def clusters(measures: DataFrame, pages: DataFrame, conf: DedupConfig) -> DataFr
     """Rows of CLUSTERS: members, their survivor, and how each member ends."""
     edges = duplicate_edges(measures, fuzzy=conf.fuzzy)
     components = connected_components(edges, max_rounds=conf.max_rounds)
-    dates = pages.select("doc_id", "warc_date")
+    dates = pages.select("doc_id", "crawl", "chunk", "warc_date").dropDuplicates(RECORD)
     members = (
         components.withColumnRenamed("vertex", "doc_id")
         .join(measures, "doc_id")
-        .join(dates, "doc_id")
+        .join(dates, RECORD)
     )
     order = Window.partitionBy("component").orderBy(*survivor_order(conf.survivor))
     ranked = members.withColumn("survivor_id", F.first("doc_id").over(order)).withColumn(
@@ -85,6 +101,8 @@ def documents(measures: DataFrame, pages: DataFrame, found: DataFrame) -> DataFr
     )
     lost = found.where(F.col("fate") != SURVIVOR).select("doc_id")
     kept = measures.join(lost, "doc_id", "left_anti").join(survivors, "doc_id", "left")
-    text = pages.select("doc_id", "url", "host", "warc_date", "record_id", "title", "text")
-    rows = kept.join(text, "doc_id").withColumn("n_copies", F.coalesce("size", F.lit(1)))
+    columns = [*RECORD, "url", "host", "warc_date", "record_id", "title", "text"]
+    rows = kept.join(pages.select(*columns).dropDuplicates(RECORD), RECORD).withColumn(
+        "n_copies", F.coalesce("size", F.lit(1))
+    )
     return rows.select(*DOCUMENTS.columns.names)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from curation.score.encoder import (
     load_head,
 )
 from curation.score.fasttext import load_fasttext
+from curation.score.weights import default_weight
 from curation.tokens.files import sha256_of
 
 SHIPPED = {
@@ -36,7 +36,7 @@ def weight_path(conf: ScoreConfig, setting: str) -> Path:
     value = str(getattr(conf, setting))
     if value != "shipped":
         return Path(value)
-    return Path(str(resources.files("curation.score.weights").joinpath(SHIPPED[setting])))
+    return default_weight(SHIPPED[setting])
 
 
 def identity(conf: RunConfig) -> dict[str, str]:

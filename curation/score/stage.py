@@ -8,7 +8,7 @@ from pyspark import TaskContext
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from curation.config import ScoreConfig, fingerprint
+from curation.config import RunConfig, ScoreConfig, fingerprint
 from curation.schemas import DOCUMENTS, SCORES
 from curation.score.kernel import identity, make_score_kernel
 from curation.spark.batches import Kernel, map_batches
@@ -20,7 +20,7 @@ def score(work: Work) -> Account:
     """Score the chunk's documents in the wanted languages; earlier scores are kept."""
     everything = work.read(DOCUMENTS)
     wanted = in_language(everything, work.conf.score)
-    models = fingerprint([work.conf.score.model_dump(mode="json"), identity(work.conf)])
+    models = models_fingerprint(work.conf)
     earlier = work.read(SCORES).where(F.col("models") == models)
     todo = wanted.join(earlier, "doc_id", "left_anti").select("doc_id", "crawl", "chunk", "text")
     # A chunk's documents lie in a few files: spread over all cores, not over the files.
@@ -28,6 +28,12 @@ def score(work: Work) -> Account:
     new = map_batches(spread, _kernel(work.conf.score, models), SCORES)
     work.write(earlier.unionByName(new), SCORES)
     return account(everything, _outcomes(everything, wanted, work.read(SCORES)), "doc_id")
+
+
+def models_fingerprint(conf: RunConfig) -> str:
+    """Hash of all that decides a score; which documents are wanted is not part of it."""
+    unrelated = {"languages", "min_language_score", "tokens_per_batch"}
+    return fingerprint([conf.score.model_dump(mode="json", exclude=unrelated), identity(conf)])
 
 
 def in_language(documents: DataFrame, conf: ScoreConfig) -> DataFrame:

@@ -24,7 +24,7 @@ from pyspark.sql import SparkSession
 
 from curation import errors
 from curation.config import RunConfig, fingerprint, load_config, parse_override
-from curation.errors import InputError, reported
+from curation.errors import AccountingError, InputError, reported
 from curation.pipeline import STAGES, Stage, stage_named
 from curation.schemas import ATTEMPTS, FUNNEL, LEDGER, TABLES
 from curation.spark.chunks import Chunk, build_sample_if_asked, chunks_of, plan_chunks
@@ -34,6 +34,7 @@ from curation.spark.session import open_session
 from curation.spark.tables import SPARK_ERRORS, Store, Txn, small
 from curation.spark.work import CORPUS, Work
 
+ABANDONED = "abandoned"
 log = logging.getLogger(__name__)
 _BY_NAME = {table.name: table for table in TABLES}
 
@@ -92,6 +93,18 @@ class Job:
         """
         for stage in stages:
             self.run_stage(stage)
+
+    def is_finished(self, stages: Sequence[Stage]) -> bool:
+        """Whether no unit of `stages` is left to do.
+
+        Raises:
+            InputError: a stage's input has not been made.
+        """
+        return all(
+            self._is_done(stage, unit, self._fingerprint(stage, unit))
+            for stage in stages
+            for unit in self._units(stage)
+        )
 
     def run_stage(self, stage: Stage) -> None:
         """Do the units of `stage` that are not done."""
@@ -174,6 +187,12 @@ class Job:
             mark = Txn(f"{self.run}/{stage.name}", 1)
             self.store.append(self.store.make(rows, ATTEMPTS), ATTEMPTS, mark)
 
+    def _abandon(self, stage: Stage, unit: str, attempt: Attempt) -> None:
+        """Note that the attempt is not to be gone on with: the next one writes every table anew."""
+        row = (stage.name, unit, attempt.number + 1, ABANDONED, self.run, datetime.now(UTC))
+        mark = Txn(f"{self.run}/{stage.name}/{unit}/{ABANDONED}", 1)
+        self.store.append(self.store.make([row], ATTEMPTS), ATTEMPTS, mark)
+
     def _do(self, stage: Stage, unit: str) -> None:
         begun = time.monotonic()
         attempt = self.attempts[stage.name, unit]
@@ -183,7 +202,11 @@ class Job:
             done: Account = _named(stage.run)(work)
         except SPARK_ERRORS as error:
             raise _of_ours(error) from error
-        done.close(stage.name, unit)
+        try:
+            done.close(stage.name, unit)
+        except AccountingError:
+            self._abandon(stage, unit, attempt)
+            raise
         seconds = time.monotonic() - begun
         self._finish(work, attempt, done, seconds)
         log.info(

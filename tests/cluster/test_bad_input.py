@@ -91,11 +91,13 @@ def test_a_corrupt_table(golden_run, tmp_path):
     out = tmp_path / "run"
     shutil.copytree(golden_run, out)
     for log in (out / "tables" / "labels" / "_delta_log").iterdir():
-        log.unlink() if log.suffix == ".crc" else log.write_text("{not json")
-    paths = f"input.paths=[{golden_run}/sample/*.warc.gz]"
-    line = refused(
-        "run", str(CONF), "--out", str(out), "--set", "synth.engine_seed=3", "--set", paths
-    )
+        if log.suffix == ".json":
+            log.write_text("{not json")
+        elif log.is_file():
+            log.unlink()
+    files = f"{golden_run}/sample/*.warc.gz"
+    settings = ("--set", "synth.engine_seed=3", "--input", files)
+    line = refused("run", str(CONF), "--out", str(out), *settings)
     assert "labels" in line
     assert "labels" in refused("query", str(out), "SELECT 1")
 

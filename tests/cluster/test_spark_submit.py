@@ -63,6 +63,7 @@ def submit(job, out, *flags):
     command = [str(Path(sys.executable).parent / "spark-submit"), *flags, *script]
     env = {k: v for k, v in os.environ.items() if k not in ("SPARK_HOME", "PYSPARK_PYTHON")}
     env["SPARK_LOCAL_IP"] = "127.0.0.1"
+    env["PATH"] = f"{Path(sys.executable).parent}:{env['PATH']}"  # an activated environment
     return subprocess.run(command, capture_output=True, text=True, timeout=400, cwd=ROOT, env=env)
 
 

@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from curation.config import DedupConfig
-from curation.dedup.stage import clusters, duplicate_edges
+from curation.dedup.stage import clusters, duplicate_edges, once_each
 
 pytestmark = pytest.mark.spark
 
@@ -20,8 +20,8 @@ def tables(spark, rows):
         "n_words int",
     )
     pages = spark.createDataFrame(
-        [(d, None if t is None else DAY + dt.timedelta(days=t)) for d, *_, t in rows],
-        "doc_id string, warc_date timestamp",
+        [(d, "cr", "c1", None if t is None else DAY + dt.timedelta(days=t)) for d, *_, t in rows],
+        "doc_id string, crawl string, chunk string, warc_date timestamp",
     )
     return measures, pages
 
@@ -74,3 +74,12 @@ def test_a_document_without_a_date_survives_no_dated_one_and_ids_break_ties(spar
 def test_a_group_of_many_gives_one_edge_a_member(spark):
     measures, _ = tables(spark, [(f"d{i:03d}", "same", [], 1, 0) for i in range(100)])
     assert duplicate_edges(measures, fuzzy=True).count() == 99
+
+
+def test_a_record_that_comes_with_two_chunks_counts_once_and_the_other_is_told(spark):
+    rows = [("a", "c2"), ("a", "c1"), ("b", "c2")]
+    once, again = once_each(spark.createDataFrame(
+        [(doc, "cr", chunk) for doc, chunk in rows], "doc_id string, crawl string, chunk string"
+    ))  # fmt: skip
+    assert {(row["doc_id"], row["chunk"]) for row in once.collect()} == {("a", "c1"), ("b", "c2")}
+    assert [(row["doc_id"], row["chunk"]) for row in again.collect()] == [("a", "c2")]
