@@ -7,7 +7,7 @@ import subprocess
 import pytest
 from runs import COMMAND, CONF, ROOT
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 
 def refused(*arguments, env=None):
