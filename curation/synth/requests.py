@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import reduce
 from typing import Any
 
 import pyarrow as pa
@@ -25,6 +26,9 @@ from curation.synth.tokenizer import ChatTokenizer, load_chat_tokenizer
 
 CHUNK_TOKENS = 500
 """Tokens of a chunk made into dialogues: longer ones are no longer covered. MIND, 2410.12881."""
+
+DOCUMENTS_PER_REQUEST = 4
+"""Documents looked at for each request of a capped task: some are too short to give one."""
 
 MAX_TRIES = 2
 """Times that a request is asked which ends in an error of the engine."""
@@ -76,13 +80,28 @@ def plan_requests(candidates: DataFrame, prompts: Sequence[Prompt], conf: SynthC
 
     `candidates` has `doc_id`, `crawl`, `label`, `text`.
     """
-    planned = map_batches(candidates, _kernel(prompts, conf), REQUESTS)
-    if not conf.max_requests_per_task:
-        return planned
+    cap = conf.max_requests_per_task
+    if not cap:
+        return map_batches(candidates, _kernel(prompts, conf), REQUESTS)
+    few = _first_documents(candidates, prompts, cap * DOCUMENTS_PER_REQUEST)
+    planned = map_batches(few, _kernel(prompts, conf), REQUESTS)
     # Whole documents first: a rewrite joins the segments of its document.
     order = Window.partitionBy("task").orderBy(F.xxhash64("task", "doc_id"), "doc_id", "segment")
     ranked = planned.withColumn("rank", F.row_number().over(order))
-    return ranked.where(F.col("rank") <= conf.max_requests_per_task).drop("rank")
+    return ranked.where(F.col("rank") <= cap).drop("rank")
+
+
+def _first_documents(candidates: DataFrame, prompts: Sequence[Prompt], n: int) -> DataFrame:
+    """The `n` documents that come first, by hash, for each prompt: the others are not cut up."""
+    chosen = []
+    for prompt in prompts:
+        meant = candidates.select("doc_id", "label")
+        if prompt.source_labels:
+            meant = meant.where(F.col("label").isin(list(prompt.source_labels)))
+        first = meant.orderBy(F.xxhash64(F.lit(prompt.name), "doc_id"), "doc_id").limit(n)
+        chosen.append(first.select("doc_id"))
+    ids = reduce(DataFrame.unionAll, chosen).distinct()
+    return candidates.join(ids, "doc_id", "left_semi")
 
 
 def unanswered(requests: DataFrame, generations: DataFrame) -> DataFrame:
