@@ -13,6 +13,9 @@ from curation.model_store import (
 )
 
 
+FOLDER = f"smollm2-135m-{model_store._CONVERSION}"
+
+
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("CURATION_CACHE", str(tmp_path / "cache"))
@@ -86,10 +89,10 @@ def test_a_model_is_converted_once_and_then_taken_from_the_cache(monkeypatch, ca
     monkeypatch.setattr(
         model_store, "_convert_smollm2", lambda folder: made.append(_model_in(folder))
     )
-    assert model_folder("smollm2-135m") == cache / "smollm2-135m"
-    assert model_folder("smollm2-135m") == cache / "smollm2-135m"
+    assert model_folder("smollm2-135m") == cache / FOLDER
+    assert model_folder("smollm2-135m") == cache / FOLDER
     assert len(made) == 1
-    assert sorted(path.name for path in cache.iterdir()) == [".smollm2-135m.lock", "smollm2-135m"]
+    assert sorted(path.name for path in cache.iterdir()) == [".smollm2-135m.lock", FOLDER]
 
 
 def test_a_conversion_that_dies_half_way_leaves_no_model_and_the_next_one_begins_anew(
@@ -102,7 +105,7 @@ def test_a_conversion_that_dies_half_way_leaves_no_model_and_the_next_one_begins
     monkeypatch.setattr(model_store, "_convert_smollm2", dies)
     with pytest.raises(KeyboardInterrupt):
         model_folder("smollm2-135m")
-    assert not (cache / "smollm2-135m").exists()
+    assert not (cache / FOLDER).exists()
     seen = []
 
     def works(folder):
@@ -117,13 +120,13 @@ def test_a_conversion_that_dies_half_way_leaves_no_model_and_the_next_one_begins
 def test_the_second_of_two_processes_takes_what_the_first_has_made(monkeypatch, cache):
     # The folder appears while the lock is waited for.
     def locked(path):
-        _model_in(cache / "smollm2-135m")
+        _model_in(cache / FOLDER)
         return open_lock(path)
 
     open_lock = model_store._locked
     monkeypatch.setattr(model_store, "_locked", locked)
     monkeypatch.setattr(model_store, "_convert_smollm2", lambda folder: pytest.fail("made twice"))
-    assert model_folder("smollm2-135m") == cache / "smollm2-135m"
+    assert model_folder("smollm2-135m") == cache / FOLDER
 
 
 def test_the_command_prints_the_folder(tmp_path, capsys):
