@@ -12,7 +12,6 @@ from curation.model_store import (
     tokenizer_file,
 )
 
-
 FOLDER = f"smollm2-135m-{model_store._CONVERSION}"
 
 
