@@ -162,7 +162,10 @@ def _prepare(conf: RunConfig, stages: tuple[Stage, ...]) -> None:
     if stages and not stages[0].after:
         check_input(conf)
     folder = Path(conf.out)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"out: {folder} cannot be a folder: {error.strerror}") from error
     build_sample_if_asked(conf, stages)
     text = yaml.safe_dump(conf.model_dump(mode="json"), sort_keys=False)
     (folder / "run.yaml").write_text(text, encoding="utf-8")

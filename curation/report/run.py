@@ -55,9 +55,11 @@ class Run:
             InputError: DuckDB refuses the query; its message and the tables there are.
         """
         try:
-            return self._connection.sql(sql).limit(limit).to_arrow_table()
-        except (duckdb.Error, AttributeError) as error:
-            # A statement without a result gives None instead of a relation.
+            relation = self._connection.sql(sql)
+            if relation is None:
+                raise InputError("query: the statement gives no rows; write a SELECT")
+            return relation.limit(limit).to_arrow_table()
+        except duckdb.Error as error:
             told = " ".join(str(error).split())
             tables = ", ".join(sorted(self._present))
             raise InputError(f"query: {told}; the tables of this run: {tables}") from error

@@ -58,6 +58,13 @@ def test_an_unknown_prompt(out):
     assert "wikipedia" in line
 
 
+def test_an_out_that_is_a_file(tmp_path):
+    taken = tmp_path / "taken"
+    taken.write_text("mine")
+    assert "taken cannot be a folder" in refused("run", str(CONF), "--out", str(taken))
+    assert taken.read_text() == "mine"
+
+
 def test_an_unknown_stage(out):
     assert "s10" in refused("run", str(CONF), "--out", str(out), "--only", "s10")
 
