@@ -66,20 +66,17 @@ def versions(out: Path) -> dict[str, int]:
 
 
 def contents(out: Path) -> dict[str, list[str]]:
-    """Sorted rows of every table and of the blend, without volatile columns.
-
-    Paths are made relative to the run, so that runs in different folders can be compared.
-    """
+    """Sorted rows of every table and of the blend, without volatile columns."""
     with open_run(out) as tables:
-        return {t.name: _rows(tables, out, t.name) for t in TABLES if tables.has(t.name)}
+        return {t.name: _rows(tables, t.name) for t in TABLES if tables.has(t.name)}
 
 
-def _rows(tables: Run, out: Path, name: str) -> list[str]:
+def _rows(tables: Run, name: str) -> list[str]:
     columns = [c for c in tables.table(f"SELECT * FROM {name}", limit=0).column_names
                if c not in VOLATILE.get(name, ())]  # fmt: skip
     kept = ", ".join(f'"{column}"' for column in columns)
     found = tables.rows(lambda *row: str(row), f"SELECT {kept} FROM {name}")
-    return sorted(row.replace(str(out), "OUT") for row in found)
+    return sorted(found)
 
 
 def number(out: Path, sql: str) -> int:
