@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from runs import CONF, ROOT, number
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 MASTER_PORT, WEB_PORT = 17177, 18181
 
@@ -64,7 +64,7 @@ def submit(job, out, *flags):
     env = {k: v for k, v in os.environ.items() if k not in ("SPARK_HOME", "PYSPARK_PYTHON")}
     env["SPARK_LOCAL_IP"] = "127.0.0.1"
     env["PATH"] = f"{Path(sys.executable).parent}:{env['PATH']}"  # an activated environment
-    return subprocess.run(command, capture_output=True, text=True, timeout=400, cwd=ROOT, env=env)
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, cwd=ROOT, env=env)
 
 
 def test_jobs_run_on_two_workers_and_close_their_accounts(master, tmp_path):
