@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from curation.config import RunConfig, fingerprint, load_config, parse_override
+from curation.config import RunConfig, fingerprint, load_config, overrides
 from curation.errors import CurationError, InputError
 from curation.pipeline import TRAIN, Stage, select_stages
 from curation.report.html import write_report
@@ -67,7 +67,7 @@ def run(
     ] = None,
 ) -> None:
     """Run the flow, or part of it; what is done already is not done again."""
-    loaded = load_config(conf, _overrides(out, inputs or [], settings or []))
+    loaded = load_config(conf, overrides(settings or [], out=out, inputs=inputs or []))
     stages, train = select_stages(only), _wants_training(only)
     console = _console()
     begun = time.monotonic()
@@ -140,15 +140,6 @@ def _complain(message: str) -> None:
     sys.stderr.write(f"curation: {message}\n")
     sys.stderr.flush()
     raise SystemExit(2)
-
-
-def _overrides(out: str, inputs: list[str], settings: list[str]) -> dict[str, Any]:
-    overrides = dict(parse_override(text) for text in settings)
-    if out:
-        overrides["out"] = out
-    if inputs:
-        overrides["input.paths"] = inputs
-    return overrides
 
 
 def _wants_training(only: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
@@ -291,6 +292,22 @@ def parse_override(text: str) -> tuple[str, Any]:
         return key.strip(), yaml.safe_load(value)
     except yaml.YAMLError as error:
         raise ConfigError(f"--set {text}: the value is not YAML: {error}") from error
+
+
+def overrides(
+    settings: Sequence[str], *, out: str | None = None, inputs: Sequence[str] = ()
+) -> dict[str, Any]:
+    """What a command line says in place of the file: `--set`, and `--out` and `--input` over it.
+
+    Raises:
+        ConfigError: one of `settings` is malformed.
+    """
+    found = dict(parse_override(text) for text in settings)
+    if out:
+        found["out"] = out
+    if inputs:
+        found["input.paths"] = list(inputs)
+    return found
 
 
 def _read_yaml(path: str) -> dict[str, Any]:

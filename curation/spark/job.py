@@ -23,7 +23,7 @@ from typing import Any, cast
 from pyspark.sql import SparkSession
 
 from curation import errors
-from curation.config import RunConfig, fingerprint, load_config, parse_override
+from curation.config import RunConfig, fingerprint, load_config, overrides
 from curation.errors import AccountingError, InputError, reported
 from curation.pipeline import STAGES, Stage, stage_named
 from curation.schemas import ATTEMPTS, FUNNEL, LEDGER, TABLES
@@ -264,7 +264,8 @@ def main(stage_name: str, argv: Iterable[str] | None = None) -> None:
     arguments = parser.parse_args(None if argv is None else list(argv))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     with reported():
-        conf = load_config(arguments.conf, _overrides(arguments))
+        said = overrides(arguments.set, out=arguments.out, inputs=arguments.input)
+        conf = load_config(arguments.conf, said)
         check_ready(conf, [stage])
         build_sample_if_asked(conf, [stage])
         spark = open_session(conf.spark, f"curation {stage.name}")
@@ -272,12 +273,3 @@ def main(stage_name: str, argv: Iterable[str] | None = None) -> None:
             Job(spark, conf, new_run_id(), Silent()).run_stages([stage])
         finally:
             spark.stop()
-
-
-def _overrides(arguments: argparse.Namespace) -> dict[str, Any]:
-    overrides = dict(parse_override(text) for text in arguments.set)
-    if arguments.out:
-        overrides["out"] = arguments.out
-    if arguments.input:
-        overrides["input.paths"] = arguments.input
-    return overrides

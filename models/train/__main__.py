@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from curation.config import RunConfig, load_config, parse_override
+from curation.config import RunConfig, load_config, overrides
 from curation.errors import CurationError, EnvironmentFault
 
 
@@ -23,16 +23,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", help="folder of the run, instead of the file's `out`")
     options = parser.parse_args(arguments)
     try:
-        sys.stdout.write(_train(_load(options.conf, options.overrides, options.out)) + "\n")
+        conf = load_config(options.conf, overrides(options.overrides, out=options.out))
+        sys.stdout.write(_train(conf) + "\n")
     except (CurationError, FloatingPointError) as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         return 2
     return 0
-
-
-def _load(path: str, overrides: Sequence[str], out: str | None) -> RunConfig:
-    settings = dict(parse_override(text) for text in overrides)
-    return load_config(path, settings if out is None else settings | {"out": out})
 
 
 def _train(conf: RunConfig) -> str:
