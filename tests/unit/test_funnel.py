@@ -5,7 +5,9 @@ from curation.spark.funnel import Account
 
 
 def test_an_account_that_adds_up_is_closed():
-    Account(rows_in=5, rows_out=3, reasons={"a": 1, "b": 1}).close("s", "u")
+    closed = Account(rows_in=5, rows_out=3, reasons={"a": 1, "b": 1})
+    assert closed.close("s", "u") is None
+    assert closed.rows_in == closed.rows_out + sum(closed.reasons.values())
 
 
 def test_an_open_account_names_stage_unit_numbers_and_rows():
