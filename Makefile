@@ -36,7 +36,7 @@ docs: setup ## write docs/tables.md, docs/dataflow.md and docs/config.md from th
 	$(BIN)/python -m curation.docs docs
 
 lock: setup ## resolve the requirements anew, with hashes and without addresses
-	$(BIN)/uv pip compile -q --python-version 3.11 --generate-hashes --no-header --upgrade --extra llm-cpu --extra dev pyproject.toml -o requirements/all.txt
+	$(BIN)/uv pip compile -q --python-version 3.11 --generate-hashes --no-header --upgrade --extra llm-cpu --extra bench --extra dev pyproject.toml -o requirements/all.txt
 	$(BIN)/uv pip compile -q --python-version 3.11 --generate-hashes --no-header -c requirements/all.txt pyproject.toml -o requirements/core.txt
 
 clean: ## remove what runs and tests made; not the environment

@@ -6,6 +6,7 @@ import itertools
 import logging
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +17,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from curation.config import RunConfig, fingerprint, load_config, overrides
-from curation.errors import CurationError, InputError
+from curation.errors import EnvironmentFault, InputError, reported
 from curation.pipeline import TRAIN, Stage, select_stages
 from curation.report.html import write_report
 from curation.report.query import run_query
@@ -24,9 +25,10 @@ from curation.report.status import print_status
 from curation.report.summary import print_summary
 from curation.spark.chunks import build_sample_if_asked, check_input
 from curation.spark.job import Job, check_ready, new_run_id
+from curation.spark.lock import locked
 from curation.spark.progress import Terminal
 from curation.spark.session import check_java, open_session, spark_defaults
-from curation.spark.tables import SPARK_ERRORS, one_line
+from curation.spark.tables import told_in_one_line
 from curation.tokens.manifest import read_manifest
 from curation.tokens.stage import tokens_folder
 
@@ -71,12 +73,14 @@ def run(
     stages, train = select_stages(only), _wants_training(only)
     console = _console()
     begun = time.monotonic()
-    _prepare(loaded, stages)
-    with Terminal(console) as progress:
-        _run_stages(loaded, stages, progress)
-        if train:
-            _train(loaded, progress)
-    write_report(Path(loaded.out))
+    _check(loaded, stages, train=train)
+    with locked(loaded.out):
+        run_id = _begin(loaded, stages)
+        with Terminal(console) as progress:
+            _run_stages(loaded, stages, progress, run_id)
+            if train:
+                _train(loaded, progress)
+        write_report(Path(loaded.out))
     print_summary(Path(loaded.out), console)
     console.print(f"Done in {time.monotonic() - begun:.0f} s.")
 
@@ -128,53 +132,53 @@ def print_spark_defaults(
 def main() -> None:
     """Run the command; what a user can mend is one line and exit code 2."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    try:
+    with reported(), told_in_one_line("OUT/logs/spark.log"):
         app()
-    except CurationError as error:
-        _complain(" ".join(str(error).split()))
-    except SPARK_ERRORS as error:
-        _complain(f"Spark failed: {one_line(error)} (the whole story: OUT/logs/spark.log)")
-
-
-def _complain(message: str) -> None:
-    sys.stderr.write(f"curation: {message}\n")
-    sys.stderr.flush()
-    raise SystemExit(2)
 
 
 def _wants_training(only: str) -> bool:
     return not only.strip() or TRAIN in [part.strip() for part in only.split(",")]
 
 
-def _prepare(conf: RunConfig, stages: tuple[Stage, ...]) -> None:
+def _check(conf: RunConfig, stages: tuple[Stage, ...], *, train: bool) -> None:
     """Find everything that can be found wrong before anything is written."""
     check_java()
     check_ready(conf, stages)
-    if stages and not stages[0].after:
-        check_input(conf)
-    folder = Path(conf.out)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"out: {folder} cannot be a folder: {error.strerror}") from error
+    check_input(conf, stages)
+    missing = [name for name in ("torch", "transformers") if train and not find_spec(name)]
+    if missing:
+        raise EnvironmentFault(
+            f"training needs {' and '.join(missing)}: pip install 'curation[llm-cpu]' (a GPU: "
+            "[llm]), or leave it out with --only s01,s02,s03,s04,s05,s06,s07,s08,s09"
+        )
+
+
+def _begin(conf: RunConfig, stages: tuple[Stage, ...]) -> str:
+    """Make the sample crawl if it is asked for, note the settings; the run's name."""
     build_sample_if_asked(conf, stages)
+    folder, run_id = Path(conf.out), new_run_id()
+    (folder / "runs").mkdir(exist_ok=True)
     text = yaml.safe_dump(conf.model_dump(mode="json"), sort_keys=False)
-    (folder / "run.yaml").write_text(text, encoding="utf-8")
+    for name in (f"runs/{run_id}.yaml", "run.yaml"):
+        (folder / name).write_text(text, encoding="utf-8")
+    return run_id
 
 
-def _run_stages(conf: RunConfig, stages: tuple[Stage, ...], progress: Terminal) -> None:
+def _run_stages(
+    conf: RunConfig, stages: tuple[Stage, ...], progress: Terminal, run_id: str
+) -> None:
     """Stages in order; those that host an engine, in a Spark application of their own.
 
     Where such a stage, or one after it, has nothing left to do, no application is begun for it.
     """
-    run, hosts_engine, job = new_run_id(), False, None
+    hosts_engine, job = False, None
     try:
         for engine, group in itertools.groupby(stages, key=lambda stage: stage.engine):
             pending = list(group)
             if job is None or (engine != hosts_engine and not job.is_finished(pending)):
                 if job is not None:
                     job.spark.stop()
-                job = Job(_session(conf, engine=engine), conf, run, progress)
+                job = Job(_session(conf, engine=engine), conf, run_id, progress, asked=stages)
                 hosts_engine = engine
             job.run_stages(pending)
     finally:

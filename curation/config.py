@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 
 from curation.errors import ConfigError
@@ -49,7 +56,7 @@ class ExtractConfig(Section):
     max_html_bytes: Positive = 5_242_880
     """Largest payload parsed, in bytes; Common Crawl cuts at 5 MiB. Larger: reject `too_large`."""
     max_page_s: Annotated[float, Field(gt=0.0, le=600.0)] = 20.0
-    """Longest time one page may take in one engine, in seconds."""
+    """Longest time one page may take in one engine, in seconds of the processor."""
     max_text_chars: Positive = 2_000_000
     """Longest text kept, in characters; longer: reject `text_too_long`."""
 
@@ -212,6 +219,20 @@ class TrainConfig(Section):
     device: Literal["cpu", "cuda"] = "cpu"
     """Where the model trains."""
 
+    @model_validator(mode="after")
+    def _divides(self) -> TrainConfig:
+        if self.hidden_size % (2 * self.n_heads):
+            raise ValueError(
+                f"hidden_size must be a multiple of 2 * n_heads (rotary embeddings turn pairs), "
+                f"found {self.hidden_size} and {self.n_heads}"
+            )
+        if self.batch_size % self.micro_batch_size:
+            raise ValueError(
+                f"micro_batch_size must divide batch_size, found {self.micro_batch_size} "
+                f"and {self.batch_size}"
+            )
+        return self
+
 
 class SparkConfig(Section):
     """The Spark session. `spark-submit` flags win over these."""
@@ -252,8 +273,13 @@ class RunConfig(Section):
     def _out_is_named(cls, value: str) -> str:
         if not value.strip():
             raise ValueError("must name a folder")
+        if "://" in value:
+            raise ValueError(
+                "must be a folder of a file system that driver and executors share (local, NFS, "
+                "a mounted bucket); object-store addresses are not supported yet"
+            )
         # Executors and Delta have other ideas of the current folder.
-        return value if "://" in value else str(Path(value).absolute())
+        return str(Path(value).absolute())
 
 
 def fingerprint(value: Any) -> str:
@@ -313,7 +339,8 @@ def overrides(
 def _read_yaml(path: str) -> dict[str, Any]:
     file = Path(path)
     if not file.is_file():
-        raise ConfigError(f"{path}: no such configuration file; the shipped ones are in conf/")
+        what = "is a folder, not a" if file.is_dir() else "no such"
+        raise ConfigError(f"{path}: {what} configuration file; the shipped ones are in conf/")
     try:
         settings = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -347,8 +374,10 @@ def _explain_one(fault: Any) -> str:
         return f"unknown key `{where}`{_nearest(fault['loc'])}"
     found = f", found {fault['input']!r}" if not isinstance(fault["input"], dict) else ""
     limits = bounds(_field(fault["loc"]))
-    allowed = f" (allowed: {' and '.join(limits)})" if len(limits) > 1 else ""
-    return f"`{where}`: {fault['msg'][:1].lower()}{fault['msg'][1:]}{allowed}{found}"
+    allowed = f" (allowed: {' and '.join(limits)})" if limits else ""
+    # YAML has lists; that they are kept as tuples is our own affair.
+    told = fault["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
+    return f"`{where}`: {told[:1].lower()}{told[1:]}{allowed}{found}"
 
 
 def bounds(field: FieldInfo | None) -> list[str]:

@@ -153,12 +153,22 @@ def select_stages(only: str) -> tuple[Stage, ...]:
     """Stages named by `only`: names or their numbers (`s03`), separated by commas; empty: all.
 
     Raises:
-        ConfigError: a name is not a stage.
+        ConfigError: a name is not a stage, or commas are all there is.
     """
-    wanted = [part.strip() for part in only.split(",") if part.strip() and part.strip() != TRAIN]
     if not only.strip():
         return STAGES
+    named = [part.strip() for part in only.split(",") if part.strip()]
+    if not named:
+        raise ConfigError(f"--only {only}: names no stage; write e.g. --only s01,s02")
+    wanted = [name for name in named if name != TRAIN]
     return tuple(sorted((stage_named(name) for name in wanted), key=STAGES.index))
+
+
+def stages_before(stage: Stage) -> tuple[Stage, ...]:
+    """The stages whose results `stage` rests on, directly or not, in the flow's order."""
+    found = {stage_named(name) for name in stage.after}
+    found |= {earlier for near in tuple(found) for earlier in stages_before(near)}
+    return tuple(sorted(found, key=STAGES.index))
 
 
 def stage_named(name: str) -> Stage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -45,12 +46,15 @@ def kill_when(condition: Callable[[], bool], *arguments: str, timeout_s: float =
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     end = time.monotonic() + timeout_s
-    while not condition():
-        if process.poll() is not None or time.monotonic() > end:
-            raise AssertionError("the run ended before it could be killed")
-        time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    try:
+        while not condition():
+            if process.poll() is not None or time.monotonic() > end:
+                raise AssertionError("the run ended before it could be killed")
+            time.sleep(0.02)
+    finally:
+        with contextlib.suppress(ProcessLookupError):  # it ended by itself
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def version(out: Path, table: str) -> int:

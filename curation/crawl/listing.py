@@ -42,13 +42,21 @@ def group(files: Sequence[WarcFile], n: int) -> list[tuple[WarcFile, ...]]:
     return [tuple(files[i : i + n]) for i in range(0, len(files), n)]
 
 
-def chunk_id(files: Iterable[WarcFile]) -> str:
-    """Id of the chunk of `files`: `c` and 10 hex digits of the SHA-256 of their paths, sorted."""
-    paths = "\n".join(sorted(file.path for file in files))
-    return "c" + hashlib.sha256(paths.encode("utf-8", "surrogateescape")).hexdigest()[:10]
+def chunk_id(crawl: str, files: Iterable[WarcFile]) -> str:
+    """Id of a chunk: `c` and 10 hex digits of the SHA-256 of crawl and paths, the paths sorted.
+
+    The crawl is in it because the same files may be taken into one run under two crawl ids.
+    """
+    named = "\n".join([crawl, *sorted(file.path for file in files)])
+    return "c" + hashlib.sha256(named.encode("utf-8", "surrogateescape")).hexdigest()[:10]
 
 
 def _matches(pattern: str) -> list[Path]:
+    if "://" in pattern:
+        raise InputError(
+            f"input {pattern}: only paths of this machine or of mounted folders are read so far; "
+            "fetch the files first"
+        )
     path = Path(pattern).expanduser().absolute()
     if path.is_dir():
         raise InputError(

@@ -51,6 +51,10 @@ class Extracted:
 
     title: str
     text: str
+    page_type: str = ""
+    """Kind of page, e.g. `forum`; empty where the engine has no notion of it."""
+    confidence: float | None = None
+    """The engine's own estimate of the F1 of `text`, 0..1; None where it gives none."""
 
 
 class Engine(Protocol):

@@ -53,28 +53,30 @@ class Failure:
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Raises `PageTimeout` in the body once it has run for `seconds`, and again every second.
+    """Raises `PageTimeout` once the process has computed for `seconds`, and again every second.
 
-    Only in the main thread of a process, where Spark's Python workers run their tasks. A call into
-    C or Rust is interrupted when it returns. A timer that was running goes on afterwards.
+    Time of the processor, not of the clock: what becomes of a page shall not depend on what else
+    the machine is doing. Only in the main thread of a process, where Spark's Python workers run
+    their tasks. A call into C or Rust is interrupted when it returns. A timer that was running
+    goes on afterwards.
 
     Raises:
         PageTimeout: the body took too long.
         ValueError: called outside the main thread.
     """
-    begun = time.monotonic()
-    handler = signal.signal(signal.SIGALRM, _raise_timeout)
-    remaining, interval = signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN_S)
+    begun = time.process_time()
+    handler = signal.signal(signal.SIGPROF, _raise_timeout)
+    remaining, interval = signal.setitimer(signal.ITIMER_PROF, seconds, _AGAIN_S)
     try:
         yield
     finally:
         # Twice, because the signal may come between the two words `finally` and `setitimer`.
         try:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, handler)
-            _resume_timer(remaining, interval, time.monotonic() - begun)
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            signal.signal(signal.SIGPROF, handler)
+            _resume_timer(remaining, interval, time.process_time() - begun)
 
 
 def attempt(work: Callable[[], _T], *, name: str, max_s: float) -> _T | Failure:
@@ -83,7 +85,7 @@ def attempt(work: Callable[[], _T], *, name: str, max_s: float) -> _T | Failure:
         with time_limit(max_s):
             return work()
     except PageTimeout:
-        return Failure("timeout", f"{name}: not done after {max_s:g} s")
+        return Failure("timeout", f"{name}: not done after {max_s:g} s of computing")
     except PAGE_FAULTS as error:
         detail = f"{name}: {type(error).__name__}: {error}"
         return Failure("extractor_error", detail[:_MAX_DETAIL_CHARS])
@@ -95,4 +97,4 @@ def _raise_timeout(signal_number: int, frame: FrameType | None) -> Any:
 
 def _resume_timer(remaining: float, interval: float, elapsed: float) -> None:
     if remaining > 0:
-        signal.setitimer(signal.ITIMER_REAL, max(remaining - elapsed, 0.001), interval)
+        signal.setitimer(signal.ITIMER_PROF, max(remaining - elapsed, 0.001), interval)

@@ -68,14 +68,17 @@ def _account(work: Work, files: list[Row]) -> Account:
     for row in by_reason:
         reasons[row["reason"]] = reasons.get(row["reason"], 0) + row["count"]
         n_rejects[row["warc_file"]] = n_rejects.get(row["warc_file"], 0) + row["count"]
-    _commit(work, files, n_pages, n_rejects)
-    return Account(
+    account = Account(
         rows_in=sum(file["records"] for file in files),
         rows_out=sum(n_pages.values()),
         reasons=dict(sorted(reasons.items())),
         tokens=_words(pages),
         culprits=lambda: _open_files(files, n_pages, n_rejects),
     )
+    # Before the ledger says committed; the job closes every account once more.
+    account.close(work.stage.name, work.unit)
+    _commit(work, files, n_pages, n_rejects)
+    return account
 
 
 def _commit(work: Work, files: list[Row], pages: dict[str, int], rejects: dict[str, int]) -> None:

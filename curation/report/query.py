@@ -4,16 +4,33 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 
+from curation.errors import InputError
 from curation.report.run import open_run
+
+_READING = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
 
 
 def run_query(out: Path, sql: str, *, limit: int) -> pa.Table:
     """The first `limit` rows that `sql` gives; every table of the run is a view of its name.
 
     Raises:
-        InputError: the SQL is wrong, or a table it names has not been made or is damaged.
+        InputError: the SQL is wrong or not one SELECT, or a table it names has not been made or is
+            damaged.
     """
+    _check_select(sql)
     with open_run(out) as run:
         return run.table(sql, limit=limit)
+
+
+def _check_select(sql: str) -> None:
+    """A query reads; COPY, CREATE and the like have no place here."""
+    try:
+        statements = duckdb.extract_statements(sql)
+    except duckdb.Error as error:
+        raise InputError(f"query: {' '.join(str(error).split())}") from error
+    if len(statements) != 1 or statements[0].type not in _READING:
+        found = ", ".join(statement.type.name for statement in statements) or "nothing"
+        raise InputError(f"query: write one SELECT, found {found}")

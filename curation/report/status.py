@@ -12,18 +12,12 @@ from rich.table import Table as RichTable
 from curation.errors import InputError
 from curation.pipeline import STAGES
 from curation.report.query import run_query
+from curation.report.read import funnel_rows
 
 _LATEST_FILE_STATE = """
     SELECT crawl, warc_file, chunk, state, bytes, records, pages, rejects, error FROM ledger
-    QUALIFY row_number() OVER (PARTITION BY warc_file ORDER BY "at" DESC, state) = 1
+    QUALIFY row_number() OVER (PARTITION BY crawl, warc_file ORDER BY "at" DESC, state) = 1
     ORDER BY crawl, chunk, warc_file
-"""
-_UNITS = """
-    SELECT a.stage, count(*) AS units, count(f.attempt) AS finished,
-           sum(f.rows_in)::BIGINT AS rows_in, sum(f.rows_out)::BIGINT AS rows_out,
-           round(sum(f.seconds), 1) AS seconds
-    FROM (SELECT stage, unit, max(attempt) AS attempt FROM attempts GROUP BY stage, unit) AS a
-    LEFT JOIN funnel AS f USING (stage, unit, attempt) GROUP BY a.stage ORDER BY a.stage
 """
 MAX_FILES = 100_000
 
@@ -35,7 +29,12 @@ def file_states(out: Path) -> list[dict[str, Any]]:
 
 def stage_states(out: Path) -> list[dict[str, Any]]:
     """For every stage that has begun: units begun, units finished, and their sums."""
-    return run_query(out, _UNITS, limit=len(STAGES)).to_pylist()
+    return [
+        {"stage": row.stage, "units": row.n_units + row.n_unfinished,
+         "finished": row.n_units, "rows_in": row.rows_in, "rows_out": row.rows_out,
+         "seconds": round(row.seconds, 1)}
+        for row in funnel_rows(out)
+    ]  # fmt: skip
 
 
 def print_status(out: Path, console: Console, *, shown: int = 40) -> None:

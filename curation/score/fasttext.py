@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from curation.errors import InputError
+from curation.errors import EnvironmentFault, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,8 +78,12 @@ def load_fasttext(path: str) -> FastTextQuality:
     Raises:
         InputError: there is no such file, fastText cannot read it, or its labels are not exactly
             `hq` and `cc`.
+        EnvironmentFault: the package fasttext is not installed.
     """
-    import fasttext  # type: ignore[import-untyped, unused-ignore]
+    try:
+        import fasttext  # type: ignore[import-untyped, unused-ignore]
+    except ModuleNotFoundError as error:
+        raise EnvironmentFault("fastText: pip install 'curation[score]'") from error
 
     if not Path(path).is_file():
         raise InputError(f"{path}: no such fastText model; set score.fasttext_model to a file")

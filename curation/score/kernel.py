@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from curation.config import RunConfig, ScoreConfig
 from curation.errors import InputError
-from curation.model_store import model_folder
+from curation.model_store import model_folder, model_print
 from curation.schemas import SCORES
 from curation.score.encoder import (
     apply_edu_head,
@@ -40,13 +40,13 @@ def weight_path(conf: ScoreConfig, setting: str) -> Path:
 
 
 def identity(conf: RunConfig) -> dict[str, str]:
-    """Hashes of the weights: other weights give other scores.
+    """Hashes of encoder and weights: others give other scores.
 
     Raises:
-        InputError: a file of weights is missing.
+        InputError: a file of weights is missing or damaged.
         EnvironmentFault: the encoder is not on this machine.
     """
-    model_folder(conf.score.encoder_model)
+    encoder = model_print(model_folder(conf.score.encoder_model))
     missing = [
         str(weight_path(conf.score, s)) for s in SHIPPED if not weight_path(conf.score, s).is_file()
     ]
@@ -54,7 +54,11 @@ def identity(conf: RunConfig) -> dict[str, str]:
         raise InputError(
             f"score: no weights at {missing}; python -m models.classifiers.train makes them"
         )
-    return {setting: sha256_of(weight_path(conf.score, setting)) for setting in SHIPPED}
+    load_fasttext(str(weight_path(conf.score, "fasttext_model")))
+    for setting in ("edu_head", "toxicity_head"):
+        load_head(str(weight_path(conf.score, setting)))
+    weights = {setting: sha256_of(weight_path(conf.score, setting)) for setting in SHIPPED}
+    return weights | {"encoder_model": encoder}
 
 
 def make_score_kernel(

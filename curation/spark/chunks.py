@@ -9,6 +9,7 @@ from pathlib import Path
 
 from curation.config import RunConfig
 from curation.crawl.listing import WarcFile, chunk_id, group, list_warcs
+from curation.errors import InputError
 from curation.pipeline import Stage
 from curation.schemas import LEDGER
 from curation.spark.tables import Store, Txn, small
@@ -36,7 +37,9 @@ def plan_chunks(store: Store, conf: RunConfig) -> dict[str, Chunk]:
     listed = {file.path: file for file in list_warcs(input_patterns(conf))}
     known = _known(store, conf.crawl)
     new = [file for path, file in listed.items() if path not in known]
-    groups = {chunk_id(files): files for files in group(new, conf.input.files_per_chunk)}
+    groups = {
+        chunk_id(conf.crawl, files): files for files in group(new, conf.input.files_per_chunk)
+    }
     _expect(store, conf.crawl, groups)
     members: dict[str, list[WarcFile]] = {name: list(files) for name, files in groups.items()}
     for path, (chunk, n_bytes) in known.items():
@@ -67,28 +70,46 @@ def _expect(store: Store, crawl: str, groups: dict[str, tuple[WarcFile, ...]]) -
         store.append(store.make(rows, LEDGER), LEDGER, mark)
 
 
-def chunks_of(store: Store, crawl: str) -> set[str]:
-    """Names of the chunks of `crawl`."""
-    return {chunk for chunk, _ in _known(store, crawl).values()}
+def known_files(store: Store, crawl: str) -> dict[str, list[WarcFile]]:
+    """Files of every chunk of `crawl`, sorted, with the sizes that the ledger has of them."""
+    found: dict[str, list[WarcFile]] = {}
+    for path, (chunk, n_bytes) in sorted(_known(store, crawl).items()):
+        found.setdefault(chunk, []).append(WarcFile(path, n_bytes))
+    return found
 
 
 def build_sample_if_asked(conf: RunConfig, stages: Sequence[Stage]) -> None:
     """Write the sample crawl where the input names no files and the first stage is to run."""
-    if not conf.input.paths and any(not stage.after for stage in stages):
+    if not conf.input.paths and _reads_files(stages):
         from curation.sample.build import build_sample  # only a demo needs its stock of prose
 
         pages, seed = conf.input.sample_pages, conf.input.sample_seed
         build_sample(sample_folder(conf), n_pages=pages, seed=seed)
 
 
-def check_input(conf: RunConfig) -> None:
-    """See that every path and pattern of the input matches something.
+def check_input(conf: RunConfig, stages: Sequence[Stage]) -> None:
+    """See that what the first of `stages` reads is there.
 
     Raises:
-        InputError: one does not.
+        InputError: a path or pattern matches nothing; or none is given, and the run's folder
+            holds the tables of other files than the sample crawl; or `stages` begin after the
+            first and there is no run to go on with.
     """
-    if conf.input.paths:
+    has_run = Path(conf.out, "tables", LEDGER.name).exists()
+    if not _reads_files(stages):
+        if stages and not has_run:
+            raise InputError(f"{stages[0].name}: no run in {conf.out} to go on with; run s01 first")
+    elif conf.input.paths:
         list_warcs(conf.input.paths)
+    elif has_run and not sample_folder(conf).is_dir():
+        raise InputError(
+            f"out: {conf.out} holds a run over files of your own, and input.paths names none: give "
+            "--input again (any of the files), or another --out for the sample crawl"
+        )
+
+
+def _reads_files(stages: Sequence[Stage]) -> bool:
+    return any(not stage.after for stage in stages)
 
 
 def input_patterns(conf: RunConfig) -> Sequence[str]:

@@ -24,14 +24,21 @@ from pyspark.sql import SparkSession
 
 from curation import errors
 from curation.config import RunConfig, fingerprint, load_config, overrides
-from curation.errors import AccountingError, InputError, reported
-from curation.pipeline import STAGES, Stage, stage_named
+from curation.errors import AccountingError, EnvironmentFault, InputError, reported
+from curation.pipeline import STAGES, Stage, stage_named, stages_before
 from curation.schemas import ATTEMPTS, FUNNEL, LEDGER, TABLES
-from curation.spark.chunks import Chunk, build_sample_if_asked, chunks_of, plan_chunks
+from curation.spark.chunks import (
+    Chunk,
+    build_sample_if_asked,
+    check_input,
+    known_files,
+    plan_chunks,
+)
 from curation.spark.funnel import Account
+from curation.spark.lock import locked
 from curation.spark.progress import Progress, Silent
 from curation.spark.session import open_session
-from curation.spark.tables import SPARK_ERRORS, Store, Txn, small
+from curation.spark.tables import SPARK_ERRORS, Store, Txn, small, told_in_one_line
 from curation.spark.work import CORPUS, Work
 
 ABANDONED = "abandoned"
@@ -56,6 +63,8 @@ class Job:
     conf: RunConfig
     run: str
     progress: Progress
+    asked: tuple[Stage, ...] = STAGES
+    """Stages that this run brings up to date; results of the others are taken if they fit."""
 
     @cached_property
     def store(self) -> Store:
@@ -88,10 +97,11 @@ class Job:
         """Do every unit of `stages` that is not done.
 
         Raises:
-            InputError: a stage's input has not been made.
+            InputError: a stage's input has not been made, or was made by other settings.
             AccountingError: a unit's rows do not add up.
         """
         for stage in stages:
+            self._check_earlier(stage)
             self.run_stage(stage)
 
     def is_finished(self, stages: Sequence[Stage]) -> bool:
@@ -122,12 +132,43 @@ class Job:
                 self._do(stage, unit)
                 self.progress.unit_done()
 
+    def _check_earlier(self, stage: Stage) -> None:
+        """See that stages before this one, which are not asked for, did all under these settings.
+
+        Raises:
+            InputError: one did not; the message says which and how to bring it up to date.
+        """
+        for earlier in stages_before(stage):
+            if earlier in self.asked:
+                continue
+            old = [unit for unit in self._all_units(earlier) if not self._is_current(earlier, unit)]
+            if old:
+                raise InputError(
+                    f"{stage.name}: {earlier.name} is unfinished, or was done under other settings "
+                    f"or on other input, for {len(old)} units ({', '.join(old[:3])}); run it too "
+                    f"(--only {_number(earlier)},{_number(stage)}), or give the settings it had"
+                )
+
+    def _all_units(self, stage: Stage) -> list[str]:
+        if stage.scope == "corpus":
+            return [CORPUS]
+        if stage.after:
+            return self._units(stage)
+        return sorted(known_files(self.store, self.conf.crawl))
+
+    def _is_current(self, stage: Stage, unit: str) -> bool:
+        try:
+            return self._is_done(stage, unit, self._fingerprint(stage, unit))
+        except EnvironmentFault as error:
+            log.warning("%s: taken as it is, its models are not here: %s", stage.name, error)
+            return unit in self._finished(stage)
+
     def _units(self, stage: Stage) -> list[str]:
         if stage.scope == "corpus":
             return [CORPUS]
         if not stage.after:
             return [chunk.name for chunk in self.chunks.values() if chunk.wanted]
-        ours = sorted(chunks_of(self.store, self.conf.crawl) & self._finished(STAGES[0]).keys())
+        ours = sorted(known_files(self.store, self.conf.crawl) & self._finished(STAGES[0]).keys())
         if not ours:
             raise InputError(
                 f"{stage.name}: no chunk of crawl {self.conf.crawl} has been through "
@@ -156,7 +197,12 @@ class Job:
         )
 
     def _file_identities(self, stage: Stage, unit: str) -> list[list[Any]]:
-        files = () if stage.after else self.chunks[unit].files
+        if stage.after:
+            return []
+        if stage in self.asked:
+            files = self.chunks[unit].files
+        else:  # as the ledger has them: the files themselves may be gone
+            files = tuple(known_files(self.store, self.conf.crawl)[unit])
         return [[file.path, file.n_bytes] for file in files]
 
     def _input_prints(self, upstream: Stage, unit: str) -> dict[str, str]:
@@ -200,10 +246,9 @@ class Job:
         work = Work(self.store, self.conf, stage, unit, attempt.number, files, self.progress)
         try:
             done: Account = _named(stage.run)(work)
+            done.close(stage.name, unit)
         except SPARK_ERRORS as error:
             raise _of_ours(error) from error
-        try:
-            done.close(stage.name, unit)
         except AccountingError:
             self._abandon(stage, unit, attempt)
             raise
@@ -222,6 +267,10 @@ class Job:
         work.append(self.store.make([row], FUNNEL), FUNNEL)
         key = (work.stage.name, work.unit)
         self.attempts[key] = Attempt(attempt.number, attempt.fingerprint, finished=True)
+
+
+def _number(stage: Stage) -> str:
+    return stage.name.partition("_")[0]
 
 
 def check_ready(conf: RunConfig, stages: Iterable[Stage]) -> None:
@@ -267,9 +316,11 @@ def main(stage_name: str, argv: Iterable[str] | None = None) -> None:
         said = overrides(arguments.set, out=arguments.out, inputs=arguments.input)
         conf = load_config(arguments.conf, said)
         check_ready(conf, [stage])
-        build_sample_if_asked(conf, [stage])
-        spark = open_session(conf.spark, f"curation {stage.name}")
-        try:
-            Job(spark, conf, new_run_id(), Silent()).run_stages([stage])
-        finally:
-            spark.stop()
+        check_input(conf, [stage])
+        with locked(conf.out), told_in_one_line():
+            build_sample_if_asked(conf, [stage])
+            spark = open_session(conf.spark, f"curation {stage.name}")
+            try:
+                Job(spark, conf, new_run_id(), Silent(), asked=(stage,)).run_stages([stage])
+            finally:
+                spark.stop()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, Row, SparkSession
 
-from curation.errors import InputError
+from curation.errors import EnvironmentFault, InputError
 from curation.schemas import Table
 from curation.spark.batches import spark_schema
 
@@ -112,6 +113,20 @@ def small(rows: DataFrame) -> list[Row]:
     if len(found) > MAX_SMALL_ROWS:
         raise InputError(f"over {MAX_SMALL_ROWS} rows where a summary was expected: {rows.columns}")
     return found
+
+
+@contextlib.contextmanager
+def told_in_one_line(log: str = "") -> Iterator[None]:
+    """Turn Spark's own failure into an error of ours, which is told in one line.
+
+    Raises:
+        EnvironmentFault: Spark failed; `log` is where the whole story lies.
+    """
+    try:
+        yield
+    except SPARK_ERRORS as error:
+        where = f" (the whole story: {log})" if log else ""
+        raise EnvironmentFault(f"Spark failed: {one_line(error)}{where}") from error
 
 
 def one_line(error: Exception) -> str:

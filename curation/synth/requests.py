@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 
 from curation.config import RunConfig, SynthConfig
 from curation.errors import ConfigError
-from curation.model_store import model_folder
+from curation.model_store import model_folder, model_print
 from curation.schemas import REQUESTS
 from curation.spark.batches import Kernel, map_batches
 from curation.synth.prompts import Prompt, load_prompts
@@ -35,16 +35,16 @@ MAX_TRIES = 2
 
 
 def identity(conf: RunConfig) -> dict[str, str]:
-    """Versions of the prompts asked for: they decide the result beside the settings.
+    """The generator's hash and the versions of the prompts: they decide beside the settings.
 
     Raises:
         ConfigError: a prompt is unknown.
         EnvironmentFault: the generator is not on this machine.
     """
-    model_folder(conf.synth.model)
+    generator = model_print(model_folder(conf.synth.model))
     prompts = (*chosen_prompts("s06_rephrase", conf.synth.tasks),
                *chosen_prompts("s07_dialogue", conf.synth.styles))  # fmt: skip
-    return {prompt.name: prompt.version for prompt in prompts}
+    return {prompt.name: prompt.version for prompt in prompts} | {"model": generator}
 
 
 def chosen_prompts(stage: str, names: Iterable[str]) -> tuple[Prompt, ...]:
@@ -66,11 +66,13 @@ def output_cap(prompt: Prompt, conf: SynthConfig) -> int:
     return min(caps)
 
 
-def request_id(prompt: Prompt, conf: SynthConfig, doc_id: str, segment: int, text: str) -> str:
-    """Hash of prompt version, model, sampling and segment: 32 hex digits."""
+def request_id(
+    prompt: Prompt, conf: SynthConfig, generator: str, doc_id: str, segment: int, text: str
+) -> str:
+    """Hash of prompt version, generator, sampling and segment: 32 hex digits."""
     parts = (
-        prompt.name, prompt.version, conf.backend, conf.model, conf.engine_seed, conf.prefill,
-        output_cap(prompt, conf), doc_id, segment, text,
+        prompt.name, prompt.version, conf.backend, conf.model, generator, conf.max_model_tokens,
+        conf.engine_seed, conf.prefill, output_cap(prompt, conf), doc_id, segment, text,
     )  # fmt: skip
     return hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()[:32]
 
@@ -115,32 +117,45 @@ def unanswered(requests: DataFrame, generations: DataFrame) -> DataFrame:
 
 def _kernel(prompts: Sequence[Prompt], conf: SynthConfig) -> Callable[[], Kernel]:
     def make() -> Kernel:
-        tokenizer = load_chat_tokenizer(model_folder(conf.model))
-        return lambda batch: _planned(batch, prompts, conf, tokenizer)
+        folder = model_folder(conf.model)
+        tokenizer, generator = load_chat_tokenizer(folder), model_print(folder)
+        return lambda batch: _planned(batch, prompts, conf, tokenizer, generator)
 
     return make
 
 
 def _planned(
-    batch: pa.RecordBatch, prompts: Sequence[Prompt], conf: SynthConfig, tokenizer: ChatTokenizer
+    batch: pa.RecordBatch,
+    prompts: Sequence[Prompt],
+    conf: SynthConfig,
+    tokenizer: ChatTokenizer,
+    generator: str,
 ) -> Iterator[pa.RecordBatch]:
     """Requests of one batch of documents, one batch a prompt."""
     documents = batch.to_pylist()
     for prompt in prompts:
-        rows = [row for document in documents for row in _rows(document, prompt, conf, tokenizer)]
+        rows = [
+            row
+            for document in documents
+            for row in _rows(document, prompt, conf, tokenizer, generator)
+        ]
         if rows:
             yield pa.RecordBatch.from_pylist(rows, schema=REQUESTS.columns)
 
 
 def _rows(
-    document: dict[str, Any], prompt: Prompt, conf: SynthConfig, tokenizer: ChatTokenizer
+    document: dict[str, Any],
+    prompt: Prompt,
+    conf: SynthConfig,
+    tokenizer: ChatTokenizer,
+    generator: str,
 ) -> Iterator[dict[str, Any]]:
     if prompt.source_labels and document["label"] not in prompt.source_labels:
         return
     parts = _parts(document["text"], prompt, tokenizer)
     for number, (text, n_tokens) in enumerate(zip(parts, tokenizer.count(parts), strict=True)):
         yield {
-            "request_id": request_id(prompt, conf, document["doc_id"], number, text),
+            "request_id": request_id(prompt, conf, generator, document["doc_id"], number, text),
             "stage": prompt.stage,
             "task": prompt.name,
             "doc_id": document["doc_id"],

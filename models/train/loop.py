@@ -15,7 +15,7 @@ import torch
 from transformers import LlamaForCausalLM
 
 from curation.config import TrainConfig
-from curation.errors import ConfigError, EnvironmentFault
+from curation.errors import EnvironmentFault
 from curation.tokens.manifest import Manifest, read_manifest, verify
 from models.train.checkpoint import (
     Checkpoint,
@@ -83,7 +83,6 @@ def train(
         on_step: Called after each step, when its line and its checkpoint are written.
 
     Raises:
-        ConfigError: the sizes in `conf` do not divide one another.
         EnvironmentFault: there is no GPU though `conf` asks for one.
         InputError: a shard is missing or damaged, the tokens are too few for one sample, or `out`
             holds another run.
@@ -105,11 +104,6 @@ def train(
 
 
 def _check(conf: TrainConfig) -> None:
-    if conf.batch_size % conf.micro_batch_size:
-        raise ConfigError(
-            f"train.micro_batch_size {conf.micro_batch_size} does not divide train.batch_size "
-            f"{conf.batch_size}"
-        )
     if conf.device == "cuda" and not torch.cuda.is_available():
         raise EnvironmentFault("train.device is cuda, but torch sees no GPU; set it to cpu")
 

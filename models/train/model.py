@@ -7,7 +7,6 @@ from torch import nn
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from curation.config import TrainConfig
-from curation.errors import ConfigError
 from curation.tokens.manifest import Manifest
 
 
@@ -16,9 +15,6 @@ def build_model(conf: TrainConfig, manifest: Manifest) -> LlamaForCausalLM:
 
     Float32, on `conf.device`; the weights are drawn on the CPU, so they are the same everywhere.
     The CPU's random state is left as it was.
-
-    Raises:
-        ConfigError: the heads do not divide the width into even parts.
     """
     shape = llama_config(conf, vocabulary_size=manifest.vocabulary_size, eod_id=manifest.eod_id)
     with torch.random.fork_rng(devices=[]):
@@ -33,16 +29,7 @@ def llama_config(conf: TrainConfig, *, vocabulary_size: int, eod_id: int) -> Lla
     """Shape of the model. The feed-forward width is 8/3 of the width, as SwiGLU wants it.
 
     Source: Shazeer 2020, "GLU variants improve transformer"; Touvron et al. 2023 (Llama), 2.2.
-
-    Raises:
-        ConfigError: the heads do not divide the width into even parts.
     """
-    # Rotary embeddings turn the values of a head in pairs.
-    if conf.hidden_size % (2 * conf.n_heads):
-        raise ConfigError(
-            f"train.hidden_size {conf.hidden_size} is not an even multiple of train.n_heads "
-            f"{conf.n_heads}"
-        )
     return LlamaConfig(
         vocab_size=vocabulary_size,
         hidden_size=conf.hidden_size,

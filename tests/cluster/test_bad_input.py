@@ -91,7 +91,46 @@ def test_a_folder_that_is_no_run(tmp_path):
 
 def test_a_stage_whose_input_is_missing(out):
     line = refused("run", str(CONF), "--out", str(out), "--only", "s03")
-    assert "s02_measure" in line
+    assert "run s01 first" in line
+    assert not out.exists()
+
+
+def test_a_stage_on_results_of_other_settings(golden_run, tmp_path):
+    out = tmp_path / "run"
+    shutil.copytree(golden_run, out)
+    line = refused("run", str(CONF), "--out", str(out), "--only", "s05", "--set", "dedup.fuzzy=0")
+    assert "s05_label: s03_dedup" in line
+    assert "--only s03,s05" in line
+
+
+def test_a_second_run_over_other_files_without_saying_which(golden_run, tmp_path):
+    out = tmp_path / "run"
+    shutil.copytree(golden_run, out)
+    (out / "sample").rename(tmp_path / "mine")
+    line = refused("run", str(CONF), "--out", str(out))
+    assert "give --input again" in line
+    assert not (out / "sample").exists()
+
+
+def test_a_folder_that_another_run_writes(out):
+    from curation.spark.lock import locked
+
+    with locked(str(out)):
+        line = refused("run", str(CONF), "--out", str(out))
+    assert "is being written by process" in line
+
+
+@pytest.mark.parametrize("sql", ["COPY pages TO '/tmp/x'", "DROP VIEW pages", "SELECT 1; SELECT 2"])
+def test_a_query_that_is_not_one_select(golden_run, sql):
+    assert "write one SELECT" in refused("query", str(golden_run), sql)
+
+
+def test_a_damaged_head(out, tmp_path):
+    head = tmp_path / "head.npz"
+    head.write_bytes(b"PK broken")
+    line = refused("run", str(CONF), "--out", str(out), "--set", f"score.edu_head={head}")
+    assert "head.npz" in line
+    assert not out.exists()
 
 
 def test_a_corrupt_table(golden_run, tmp_path):

@@ -5,7 +5,7 @@ import json
 import duckdb
 import pytest
 from deltalake import DeltaTable
-from runs import CONF, contents, run, versions
+from runs import CONF, run, versions
 
 from curation.report.run import open_run
 from curation.schemas import TABLES
@@ -124,7 +124,7 @@ def test_shards_are_what_the_manifest_says_and_hold_the_whole_blend(golden_run, 
 
 def test_the_model_was_trained_to_the_end(golden_run):
     steps = [json.loads(line) for line in (golden_run / "model" / "log.jsonl").open()]
-    assert [step["step"] for step in steps][-1] in (3, 4)
+    assert [step["step"] for step in steps][-1] == 4
 
 
 def test_the_report_is_one_page_without_anything_from_outside(golden_run):
@@ -190,7 +190,3 @@ def test_status_shows_files_and_stages(golden_run):
     shown = run("status", str(golden_run)).stdout
     assert "committed" in shown
     assert "s05_label" in shown
-
-
-def test_contents_do_not_depend_on_the_order_of_tables(golden_run):
-    assert contents(golden_run)["labels"] == sorted(contents(golden_run)["labels"])

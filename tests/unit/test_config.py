@@ -66,6 +66,24 @@ def test_overrides_reach_into_sections_and_are_checked(tmp_path):
         load_config(path, {"dedup.survivr": "longest"})
 
 
+@pytest.mark.parametrize("n_heads", [3, 16])
+def test_heads_that_do_not_divide_the_width_into_even_parts_are_refused(tmp_path, n_heads):
+    path = written(tmp_path, f"train: {{hidden_size: 16, n_heads: {n_heads}}}")
+    with pytest.raises(ConfigError, match=rf"`train`: hidden_size must .* found 16 and {n_heads}"):
+        load_config(path)
+
+
+def test_parts_of_a_batch_that_do_not_make_it_up_are_refused(tmp_path):
+    path = written(tmp_path, "train: {batch_size: 4, micro_batch_size: 3}")
+    with pytest.raises(ConfigError, match="micro_batch_size must divide batch_size, found 3 and 4"):
+        load_config(path)
+
+
+def test_an_object_store_as_out_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="object-store addresses are not supported yet"):
+        load_config(written(tmp_path, "out: s3a://bucket/run"))
+
+
 def test_an_override_into_a_value_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"`crawl` is a value"):
         load_config(written(tmp_path, "crawl: x"), {"crawl.name": "y"})

@@ -59,11 +59,12 @@ def test_files_are_grouped_in_order_and_the_last_group_may_be_smaller():
         group([a], 0)
 
 
-def test_a_chunk_id_depends_on_the_paths_alone():
+def test_a_chunk_id_depends_on_crawl_and_paths_alone():
     a, b = WarcFile("/a", 1), WarcFile("/b", 2)
-    name = chunk_id([a, b])
+    name = chunk_id("x", [a, b])
     assert name[0] == "c"
     assert len(name) == 11
     assert int(name[1:], 16) >= 0
-    assert name == chunk_id([b, WarcFile("/a", 9)])
-    assert name != chunk_id([a])
+    assert name == chunk_id("x", [b, WarcFile("/a", 9)])
+    assert name != chunk_id("x", [a])
+    assert name != chunk_id("y", [a, b])

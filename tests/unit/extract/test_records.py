@@ -1,6 +1,5 @@
 import gzip
 import hashlib
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,7 +24,7 @@ class Fake:
         if self._error:
             raise self._error
         while self._hangs:
-            time.sleep(0.01)
+            pass
         return Extracted("A title", self._text)
 
 

@@ -6,7 +6,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="no torch")
 pytest.importorskip("transformers", reason="no transformers")
 
-from curation.errors import ConfigError, EnvironmentFault, InputError  # noqa: E402
+from curation.errors import EnvironmentFault, InputError  # noqa: E402
 from curation.tokens.manifest import read_manifest  # noqa: E402
 from models.train.checkpoint import load_checkpoint, settings_of  # noqa: E402
 from models.train.loop import train  # noqa: E402
@@ -184,12 +184,6 @@ def test_a_corpus_below_one_sample_is_refused_with_the_numbers(toy_conf, write_s
     path = write_shards([list(range(1, 16))])
     with pytest.raises(InputError, match="hold 16 tokens, one sample needs 17"):
         train(toy_conf, path, tmp_path / "model")
-
-
-def test_micro_batches_that_do_not_divide_the_batch_are_refused(toy_conf, manifest_path, tmp_path):
-    conf = toy_conf.model_copy(update={"micro_batch_size": 3})
-    with pytest.raises(ConfigError, match=r"micro_batch_size 3 does not divide .* 4"):
-        train(conf, manifest_path, tmp_path / "model")
 
 
 def test_a_gpu_that_is_not_there_is_an_environment_fault(

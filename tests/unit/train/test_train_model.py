@@ -3,10 +3,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="no torch")
 pytest.importorskip("transformers", reason="no transformers")
 
-from curation.config import TrainConfig  # noqa: E402
-from curation.errors import ConfigError  # noqa: E402
 from curation.tokens.manifest import read_manifest  # noqa: E402
-from models.train.model import build_model, llama_config  # noqa: E402
+from models.train.model import build_model  # noqa: E402
 from models.train.optim import build_optimizer  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("single_thread")
@@ -43,13 +41,6 @@ def test_the_global_random_state_is_left_alone(toy_conf, manifest):
     torch.manual_seed(1)
     build_model(toy_conf, manifest)
     assert torch.equal(torch.rand(3), expected)
-
-
-@pytest.mark.parametrize("n_heads", [3, 16])
-def test_heads_that_do_not_divide_the_width_into_even_parts_are_refused(n_heads):
-    conf = TrainConfig(hidden_size=16, n_heads=n_heads)
-    with pytest.raises(ConfigError, match=rf"hidden_size 16 .*n_heads {n_heads}"):
-        llama_config(conf, vocabulary_size=32, eod_id=0)
 
 
 def test_only_matrices_decay(toy_conf, manifest):
