@@ -41,6 +41,8 @@ app = typer.Typer(
 )
 
 LOG_WIDTH = 120
+TRAINED = "finished"
+"""File in the model's folder that says its training has come to the end."""
 
 Conf = Annotated[str, typer.Argument(help="YAML file of the run, e.g. conf/demo.yaml.")]
 Out = Annotated[
@@ -196,17 +198,21 @@ def _session(conf: RunConfig, *, engine: bool) -> SparkSession:
 
 def _train(conf: RunConfig, progress: Terminal) -> None:
     """Train on the run's shards; an earlier model of other settings or shards is set aside."""
-    from models.train.loop import train  # torch: not part of the CPU core
-
     manifest = tokens_folder(conf.out) / "manifest.json"
     folder = Path(conf.out, "model")
     identity = fingerprint(
         [conf.train.model_dump(mode="json"), read_manifest(manifest).model_dump(mode="json")]
     )
     _set_aside_other(folder, identity)
-    with progress.stage(TRAIN, 1, 0):
+    is_done = (folder / TRAINED).is_file()
+    with progress.stage(TRAIN, 1, int(is_done)):
+        if is_done:
+            return
+        from models.train.loop import train  # torch: not part of the CPU core
+
         train(conf.train, manifest, folder,
               on_step=lambda step: progress.part_done(step.step, conf.train.n_steps))  # fmt: skip
+        (folder / TRAINED).touch()
 
 
 def _set_aside_other(folder: Path, identity: str) -> None:
