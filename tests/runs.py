@@ -39,7 +39,7 @@ def run(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]
     return done
 
 
-def kill_when(condition: Callable[[], bool], *arguments: str, timeout_s: float = 240.0) -> None:
+def kill_when(condition: Callable[[], bool], *arguments: str, timeout_s: float = 600.0) -> None:
     """Start `curation ARGUMENTS`, and SIGKILL its whole process group once `condition` holds."""
     process = subprocess.Popen(
         [*COMMAND, *arguments], cwd=ROOT, start_new_session=True,
@@ -48,8 +48,10 @@ def kill_when(condition: Callable[[], bool], *arguments: str, timeout_s: float =
     end = time.monotonic() + timeout_s
     try:
         while not condition():
-            if process.poll() is not None or time.monotonic() > end:
-                raise AssertionError("the run ended before it could be killed")
+            if process.poll() is not None:
+                raise AssertionError(f"exit {process.returncode} before it could be killed")
+            if time.monotonic() > end:
+                raise AssertionError(f"not far enough to be killed after {timeout_s:g} s")
             time.sleep(0.02)
     finally:
         with contextlib.suppress(ProcessLookupError):  # it ended by itself
