@@ -6,31 +6,39 @@ import itertools
 import logging
 import sys
 import time
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 import yaml
+from pyarrow.csv import write_csv
 from pyspark.sql import SparkSession
 from rich.console import Console
+from rich.table import Column
 from rich.table import Table as RichTable
 
-from curation.config import RunConfig, fingerprint, load_config, overrides
-from curation.errors import EnvironmentFault, InputError, reported
+from curation.config import RunConfig, load_config, overrides
+from curation.crawl.listing import State
+from curation.errors import InputError, reported
+from curation.lock import locked
 from curation.pipeline import TRAIN, Stage, select_stages
 from curation.report.html import write_report
 from curation.report.query import run_query
 from curation.report.status import print_status
 from curation.report.summary import print_summary
-from curation.spark.chunks import build_sample_if_asked, check_input
+from curation.spark.chunks import FAILED, NO_RETRY, build_sample_if_asked, check_input
 from curation.spark.job import Job, check_ready, new_run_id
-from curation.spark.lock import locked
 from curation.spark.progress import Terminal
 from curation.spark.session import check_java, open_session, spark_defaults
 from curation.spark.tables import told_in_one_line
 from curation.tokens.manifest import read_manifest
-from curation.tokens.stage import tokens_folder
+from models.train.folder import (
+    check_packages,
+    is_trained,
+    manifest_path,
+    mark_trained,
+    open_folder,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -41,8 +49,6 @@ app = typer.Typer(
 )
 
 LOG_WIDTH = 120
-TRAINED = "finished"
-"""File in the model's folder that says its training has come to the end."""
 
 Conf = Annotated[str, typer.Argument(help="YAML file of the run, e.g. conf/demo.yaml.")]
 Out = Annotated[
@@ -69,6 +75,9 @@ def run(
         list[str] | None,
         typer.Option("--set", help="Any setting: section.key=value, e.g. dedup.survivor=longest."),
     ] = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Ask again for files that failed.")
+    ] = False,
 ) -> None:
     """Run the flow, or part of it; what is done already is not done again."""
     loaded = load_config(conf, overrides(settings or [], out=out, inputs=inputs or []))
@@ -77,9 +86,10 @@ def run(
     begun = time.monotonic()
     _check(loaded, stages, train=train)
     with locked(loaded.out):
-        run_id = _begin(loaded, stages)
+        build_sample_if_asked(loaded, stages)
         with Terminal(console) as progress:
-            _run_stages(loaded, stages, progress, run_id)
+            retry = FAILED if retry_failed else NO_RETRY
+            _run_stages(loaded, stages, progress, train=train, retry=retry)
             if train:
                 _train(loaded, progress)
         write_report(Path(loaded.out))
@@ -107,14 +117,21 @@ def query(
     out: Folder,
     sql: Annotated[str, typer.Argument(help="SQL; every table of the run is there by name.")],
     rows: Annotated[int, typer.Option(min=1, help="Most rows shown.")] = 50,
+    csv: Annotated[bool, typer.Option(help="Write all rows as CSV, cells uncut.")] = False,
 ) -> None:
     """Run SQL over the run's tables and show the result (DuckDB's dialect)."""
+    if csv:
+        result = run_query(_run_folder(out), sql)
+        write_csv(result, sys.stdout.buffer)
+        return
     console = _console()
-    result = run_query(_run_folder(out), sql, limit=rows)
-    table = RichTable(*result.column_names)
-    for row in result.to_pylist():
+    result = run_query(_run_folder(out), sql, limit=rows + 1)
+    table = RichTable(*[Column(name, overflow="fold") for name in result.column_names])
+    for row in result.slice(0, rows).to_pylist():
         table.add_row(*[_cell(value) for value in row.values()])
     console.print(table, markup=False)
+    if result.num_rows > rows:
+        console.print("... and more; --rows N shows N of them, --csv writes all")
 
 
 @app.command(name="spark-defaults")
@@ -147,45 +164,52 @@ def _check(conf: RunConfig, stages: tuple[Stage, ...], *, train: bool) -> None:
     check_java()
     check_ready(conf, stages)
     check_input(conf, stages)
-    missing = [name for name in ("torch", "transformers") if train and not find_spec(name)]
-    if missing:
-        raise EnvironmentFault(
-            f"training needs {' and '.join(missing)}: pip install 'curation[llm-cpu]' (a GPU: "
-            "[llm]), or leave it out with --only s01,s02,s03,s04,s05,s06,s07,s08,s09"
-        )
+    if train:
+        check_packages()
+        if not stages:
+            read_manifest(manifest_path(conf))
 
 
-def _begin(conf: RunConfig, stages: tuple[Stage, ...]) -> str:
-    """Make the sample crawl if it is asked for, note the settings; the run's name."""
-    build_sample_if_asked(conf, stages)
-    folder, run_id = Path(conf.out), new_run_id()
+def _note_settings(conf: RunConfig, run_id: str) -> None:
+    """Write OUT/run.yaml, the settings of the latest run that was let in, and OUT/runs/ID.yaml."""
+    folder = Path(conf.out)
     (folder / "runs").mkdir(exist_ok=True)
     text = yaml.safe_dump(conf.model_dump(mode="json"), sort_keys=False)
     for name in (f"runs/{run_id}.yaml", "run.yaml"):
         (folder / name).write_text(text, encoding="utf-8")
-    return run_id
 
 
 def _run_stages(
-    conf: RunConfig, stages: tuple[Stage, ...], progress: Terminal, run_id: str
+    conf: RunConfig,
+    stages: tuple[Stage, ...],
+    progress: Terminal,
+    *,
+    train: bool,
+    retry: frozenset[State],
 ) -> None:
     """Stages in order; those that host an engine, in a Spark application of their own.
 
     Where such a stage, or one after it, has nothing left to do, no application is begun for it.
     """
-    hosts_engine, job = False, None
+    run_id, hosts_engine = new_run_id(), bool(stages) and stages[0].engine
+
+    def begin(engine: bool) -> Job:
+        session = _session(conf, engine=engine)
+        return Job(session, conf, run_id, progress, asked=stages, retry=retry)
+
+    job = begin(hosts_engine)
     try:
+        job.check_earlier(stages, then_train=train)
+        _note_settings(conf, run_id)
         for engine, group in itertools.groupby(stages, key=lambda stage: stage.engine):
             pending = list(group)
-            if job is None or (engine != hosts_engine and not job.is_finished(pending)):
-                if job is not None:
-                    job.spark.stop()
-                job = Job(_session(conf, engine=engine), conf, run_id, progress, asked=stages)
+            if engine != hosts_engine and not job.is_finished(pending):
+                job.spark.stop()
+                job = begin(engine)
                 hosts_engine = engine
             job.run_stages(pending)
     finally:
-        if job is not None:
-            job.spark.stop()
+        job.spark.stop()
 
 
 def _session(conf: RunConfig, *, engine: bool) -> SparkSession:
@@ -197,30 +221,17 @@ def _session(conf: RunConfig, *, engine: bool) -> SparkSession:
 
 
 def _train(conf: RunConfig, progress: Terminal) -> None:
-    """Train on the run's shards; an earlier model of other settings or shards is set aside."""
-    manifest = tokens_folder(conf.out) / "manifest.json"
-    folder = Path(conf.out, "model")
-    identity = fingerprint(
-        [conf.train.model_dump(mode="json"), read_manifest(manifest).model_dump(mode="json")]
-    )
-    _set_aside_other(folder, identity)
-    is_done = (folder / TRAINED).is_file()
+    """Train on the run's shards, unless the model of these settings and shards is trained."""
+    folder = open_folder(conf)
+    is_done = is_trained(folder)
     with progress.stage(TRAIN, 1, int(is_done)):
         if is_done:
             return
         from models.train.loop import train  # torch: not part of the CPU core
 
-        train(conf.train, manifest, folder,
+        train(conf.train, manifest_path(conf), folder,
               on_step=lambda step: progress.part_done(step.step, conf.train.n_steps))  # fmt: skip
-        (folder / TRAINED).touch()
-
-
-def _set_aside_other(folder: Path, identity: str) -> None:
-    mark = folder / "identity"
-    if mark.is_file() and mark.read_text() != identity:
-        folder.rename(folder.with_name(f"model-{mark.read_text()}"))
-    folder.mkdir(parents=True, exist_ok=True)
-    mark.write_text(identity)
+        mark_trained(folder)
 
 
 def _console() -> Console:

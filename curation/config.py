@@ -26,18 +26,32 @@ Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
 
+SUM_TOLERANCE = 1e-6
+"""How far shares that must sum to 1 may be from it."""
+
 
 class Section(BaseModel):
     """Base of every section: unknown keys are errors, values never change after loading."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, coerce_numbers_to_str=True
+    )
 
 
 class InputConfig(Section):
     """Where the WARC files are, and how they are grouped into chunks."""
 
     paths: tuple[str, ...] = ()
-    """WARC or ARC files: paths or patterns, `**` included. Empty: the sample crawl is built."""
+    """WARC or ARC files: paths, patterns (`**` included), or addresses (`https://`, `s3://`).
+    Empty, and no `crawl_id`: the sample crawl is built."""
+    crawl_id: str = ""
+    """A Common Crawl to read beside `paths`, e.g. CC-MAIN-2024-51 or CC-NEWS-2024-12; its files are
+    named by its `warc.paths.gz`."""
+    crawl_percent: Annotated[float, Field(gt=0.0, le=100.0)] = 100.0
+    """Share of the files of `crawl_id` that is read, in percent, chosen by hash: 1 % is part of
+    10 %."""
+    crawl_seed: Count = 17
+    """Seed of that choice."""
     files_per_chunk: Positive = 2
     """Files in one chunk, the unit of work that commits whole or not at all."""
     sample_pages: Annotated[int, Field(ge=20, le=20_000)] = 600
@@ -46,17 +60,110 @@ class InputConfig(Section):
     """Seed of the sample crawl."""
 
 
+class FetchConfig(Section):
+    """Files that are addresses: who is asked, how gently, and when to give up."""
+
+    hosts: tuple[Annotated[str, Field(pattern=r"^[a-z0-9._:\[\]-]+$")], ...] = (
+        "data.commoncrawl.org",
+        "index.commoncrawl.org",
+        "s3.us-east-1.amazonaws.com",
+    )
+    """Hosts that may be contacted, without port; no other one ever is, redirects included."""
+    contact: str = ""
+    """Who runs this, for the User-Agent: a mail or web address that the archive can write to."""
+    base: Annotated[str, Field(pattern=r"^(https?|s3)://.+/$")] = "https://data.commoncrawl.org/"
+    """Where a crawl id's files lie: over HTTPS, or `s3://commoncrawl/` (from us-east-1)."""
+    crawl_list: Annotated[str, Field(pattern=r"^https?://")] = (
+        "https://index.commoncrawl.org/collinfo.json"
+    )
+    """List of all crawls, asked only to name the nearest ones to an unknown id."""
+    s3_endpoint: Annotated[str, Field(pattern=r"^https?://")] = "https://s3.us-east-1.amazonaws.com"
+    """S3 service; buckets are part of the path, so that this is the only host contacted."""
+    s3_region: str = "us-east-1"
+    """Region that requests to S3 are signed for."""
+    proxy: str = ""
+    """HTTP proxy of the network, e.g. http://proxy:3128; those of the environment are not used."""
+    cache: str = ""
+    """Folder of downloads, on storage that driver and executors share; empty: OUT/fetch."""
+    keep: bool = False
+    """Keep downloaded files after their chunk is committed."""
+    limits_folder: str = ""
+    """Folder in which the processes of one machine agree on rates; empty: in the temporary one."""
+    max_connections: Annotated[int, Field(ge=1, le=64)] = 10
+    """Connections to one host at a time, of all processes of this machine. cc-downloader: 10."""
+    requests_per_s: Annotated[float, Field(gt=0.0, le=1000.0)] = 5.0
+    """Requests a second to one host, of all processes of this machine."""
+    burst: Annotated[int, Field(ge=1, le=1000)] = 5
+    """Requests that may come at once after a pause."""
+    max_tries: Annotated[int, Field(ge=1, le=100)] = 8
+    """Tries of one request; a try that brought 8 MiB or more starts the count anew."""
+    backoff_s: Annotated[float, Field(gt=0.0, le=60.0)] = 1.0
+    """First wait after a failed try: doubled each time, and a share of it drawn (full jitter)."""
+    max_backoff_s: Annotated[float, Field(gt=0.0, le=3600.0)] = 60.0
+    """Longest such wait."""
+    max_retry_after_s: Annotated[float, Field(gt=0.0, le=86_400.0)] = 600.0
+    """Longest Retry-After that is waited for; the file fails at a longer one."""
+    ban_s: Annotated[float, Field(ge=0.0)] = 86_400.0
+    """Time after a 403 in which this machine does not ask that host again, across runs."""
+    connect_timeout_s: Annotated[float, Field(gt=0.0, le=600.0)] = 15.0
+    """Longest time to connect."""
+    read_timeout_s: Annotated[float, Field(gt=0.0, le=600.0)] = 60.0
+    """Longest time without a byte."""
+    min_bytes_per_s: Count = 10_000
+    """Slowest transfer that is not broken off, measured over `stall_window_s`."""
+    stall_window_s: Annotated[float, Field(gt=0.0, le=3600.0)] = 60.0
+    """Time over which the speed of a transfer is measured."""
+    max_redirects: Annotated[int, Field(ge=0, le=20)] = 5
+    """Redirects followed for one request, each to a listed host."""
+    dead_after: Positive = 5
+    """Tries of a file, one a run with --retry-failed, after which it is dead."""
+
+
+class FilterConfig(Section):
+    """Pages not to be used, whatever they say. Lists: one entry a line, `#` comments, gz."""
+
+    block_domains: tuple[str, ...] = ()
+    """Files of domains; their pages, and those of subdomains, are rejected `blocked_domain`."""
+    block_urls: tuple[str, ...] = ()
+    """Files of URLs, with or without scheme; their pages are rejected `blocked_url`."""
+    allow_domains: tuple[str, ...] = ()
+    """Files of domains; where given, all pages of others are rejected `not_allowed`."""
+    robots: tuple[str, ...] = ()
+    """Files or folders of JSON lines `{"host": ..., "robots": ...}` with the text of robots.txt; a
+    page that it forbids is rejected `robots`. A host that is not in them forbids nothing."""
+    robots_agents: Annotated[tuple[str, ...], Field(min_length=1)] = ("CCBot",)
+    """Agents asked about in robots.txt; what one of them may not read is rejected."""
+    opted_out: tuple[str, ...] = ()
+    """Files of domains or URLs (an entry with a path) taken down: rejected `opted_out`."""
+    optout_signals: tuple[
+        Literal["noai", "noimageai", "noindex", "noarchive", "nocache", "tdm-reservation"], ...
+    ] = ()
+    """Signals of the page's column `optout` that reject it as `opted_out`."""
+
+
 class ExtractConfig(Section):
     """From WARC records to main text (s01)."""
 
-    engine: Literal["trafilatura", "resiliparse", "justext"] = "trafilatura"
-    """Main-text extractor. The paper uses jusText (2412.02595, section 2.1)."""
-    fallback: Literal["none", "resiliparse"] = "resiliparse"
-    """Engine for a page on which `engine` fails, runs out of time, or finds no text."""
+    engine: str = "trafilatura"
+    """Main-text extractor: a name of `curation/extract/engines.py`, `module:factory` of your own,
+    or several joined by `+`, of which arbitration chooses. The paper: justext (2412.02595, 2.1)."""
+    fallback: str = "resiliparse"
+    """Engine for a page on which `engine` fails, runs out of time, or finds no text; or `none`."""
+    containment: Literal["process", "none"] = "process"
+    """Where engines run: in a child process of each worker, so that a crash costs one page, or in
+    the worker itself, for debugging."""
     max_html_bytes: Positive = 5_242_880
     """Largest payload parsed, in bytes; Common Crawl cuts at 5 MiB. Larger: reject `too_large`."""
     max_page_s: Annotated[float, Field(gt=0.0, le=600.0)] = 20.0
     """Longest time one page may take in one engine, in seconds of the processor."""
+    max_page_clock_s: Annotated[float, Field(gt=0.0, le=3600.0)] = 300.0
+    """Longest time on the clock for one page in one engine: ends what waits instead."""
+    max_page_memory_bytes: Positive = 2_147_483_648
+    """Address space that one page may add to the child; more: `out_of_memory`."""
+    max_child_growth_bytes: Positive = 268_435_456
+    """Growth of a child's resident memory after which it is renewed."""
+    pages_per_child: Positive = 20_000
+    """Pages after which a child is renewed."""
     max_text_chars: Positive = 2_000_000
     """Longest text kept, in characters; longer: reject `text_too_long`."""
 
@@ -175,6 +282,20 @@ class BlendConfig(Section):
     seed: Count = 17
     """Seed of sampling and order, both hashes of ids."""
 
+    @model_validator(mode="after")
+    def _adds_up(self) -> BlendConfig:
+        if self.weights and self.epochs:
+            raise ValueError("give `weights` or `epochs`, not both")
+        total = sum(self.weights.values())
+        if self.weights and abs(total - 1.0) > SUM_TOLERANCE:
+            raise ValueError(f"weights must sum to 1, found {total:g}")
+        most = max(self.epochs.values(), default=0.0)
+        if most > self.max_epochs:
+            raise ValueError(
+                f"epochs must not exceed max_epochs, {self.max_epochs:g}, found {most:g}"
+            )
+        return self
+
 
 class TokensConfig(Section):
     """Tokenised shards (s09)."""
@@ -204,7 +325,7 @@ class TrainConfig(Section):
     """Sequences in one forward pass; divides `batch_size`."""
     n_steps: Positive = 40
     """Optimizer steps."""
-    learning_rate: Annotated[float, Field(gt=0.0)] = 3e-3
+    learning_rate: Annotated[float, Field(gt=0.0, le=1.0)] = 3e-3
     """Peak learning rate; linear warm-up, then cosine to a tenth."""
     warmup_steps: Count = 5
     """Steps of the warm-up."""
@@ -257,6 +378,8 @@ class RunConfig(Section):
     crawl: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = "demo"
     """Id of the crawl, e.g. CC-MAIN-2024-51; a column and partition of every table."""
     input: InputConfig = InputConfig()
+    fetch: FetchConfig = FetchConfig()
+    filter: FilterConfig = FilterConfig()
     extract: ExtractConfig = ExtractConfig()
     measure: MeasureConfig = MeasureConfig()
     dedup: DedupConfig = DedupConfig()
@@ -354,13 +477,23 @@ def _read_yaml(path: str) -> dict[str, Any]:
 
 
 def _set_dotted(settings: dict[str, Any], key: str, value: Any) -> None:
-    *sections, name = key.split(".")
+    *sections, name = _parts(key)
     for section in sections:
         inner = settings.setdefault(section, {})
         if not isinstance(inner, dict):
             raise ConfigError(f"--set {key}: `{section}` is a value, not a section")
         settings = inner
     settings[name] = value
+
+
+def _parts(key: str) -> list[str]:
+    """Sections and name; keys of Spark have dots of their own."""
+    inner = "spark.conf."
+    return (
+        [*inner.split(".")[:2], key.removeprefix(inner)]
+        if key.startswith(inner)
+        else key.split(".")
+    )
 
 
 def _explain(error: ValidationError) -> str:
@@ -376,7 +509,7 @@ def _explain_one(fault: Any) -> str:
     limits = bounds(_field(fault["loc"]))
     allowed = f" (allowed: {' and '.join(limits)})" if limits else ""
     # YAML has lists; that they are kept as tuples is our own affair.
-    told = fault["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
+    told = fault["msg"].removeprefix("Value error, ").replace("valid tuple", "list, as in [a, b]")
     return f"`{where}`: {told[:1].lower()}{told[1:]}{allowed}{found}"
 
 

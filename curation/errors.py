@@ -5,7 +5,11 @@ CurationError                 the root; the command line prints it as one line a
 ├── InputError                a path, file, table or earlier result is missing, empty or damaged
 ├── EnvironmentFault          Java, a package or a model that the work needs is not on this machine
 ├── SchemaMismatch            rows do not have the columns that `schemas.py` promises
-└── AccountingError           rows in are not rows out plus rows by reason
+├── AccountingError           rows in are not rows out plus rows by reason
+├── TrainingDiverged          a gradient is not finite
+├── FetchFailed               one file cannot be had now
+│   └── NotThere              the host says that there is no such file
+└── FetchBanned               a host answered 403
 
 Broken data is not an error: a page or an answer that cannot be used is a row with a reason.
 """
@@ -37,6 +41,22 @@ class SchemaMismatch(CurationError):
 
 class AccountingError(CurationError):
     """A stage cannot say what became of every row that it read."""
+
+
+class FetchFailed(CurationError):
+    """One file cannot be had now; the others can. The message ends in the ledger."""
+
+
+class NotThere(FetchFailed):
+    """The host says that there is no such file (404, 410)."""
+
+
+class FetchBanned(CurationError):
+    """A host answered 403: the whole fetch stops, and nothing is tried again."""
+
+
+class TrainingDiverged(CurationError):
+    """A training step has a gradient that is not finite; the last checkpoint stays good."""
 
 
 @contextlib.contextmanager

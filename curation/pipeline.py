@@ -46,8 +46,10 @@ STAGES: tuple[Stage, ...] = (
         writes=("pages", "rejects", "ledger"),
         scope="chunk",
         device="CPU",
-        sections=("extract",),
+        sections=("extract", "filter"),
         run="curation.extract.stage:extract",
+        identity="curation.extract.stage:identity",
+        version=2,
     ),
     Stage(
         name="s02_measure",

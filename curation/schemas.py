@@ -114,13 +114,15 @@ FUNNEL = Table(
 
 LEDGER = Table(
     name="ledger",
-    doc="The state of every WARC file, one row a change of state; the latest row counts.",
+    doc="The state of every WARC file, one row a change of state; the latest row counts. A file "
+    "is `expected` once more each time it is retried: the number of those rows is its tries.",
     columns=pa.schema([
         column("crawl", _STRING, "Crawl id"),
         column("warc_file", _STRING, "Path or URL of the file"),
         column("chunk", _STRING, "Chunk that the file belongs to, for good"),
-        column("state", _STRING, "expected | committed | failed"),
-        column("bytes", _LONG, "Size of the file"),
+        column("state", _STRING, "expected | fetching (an address) | committed | failed (tried "
+               "again with --retry-failed) | dead (failed fetch.dead_after times)"),
+        column("bytes", _LONG, "Size of the file; of an address, as first seen"),
         optional("records", _LONG, "Records read; null until committed"),
         optional("pages", _LONG, "Records that became a page"),
         optional("rejects", _LONG, "Records that became a reject"),
@@ -143,14 +145,26 @@ PAGES = Table(
     columns=pa.schema([
         *_KEY,
         column("url", _STRING, "WARC-Target-URI"),
+        column("url_normalized", _STRING, "The URL without fragment and trackers, parameters "
+               "sorted, in one spelling; crawl/urls.py says how"),
         column("host", _STRING, "Host of the URL, lower-cased; empty where it has none"),
+        column("domain", _STRING, "Registered domain of the host, by the public suffix list; empty "
+               "where it has none"),
         optional("warc_date", _TIME, "WARC-Date; null where it cannot be read"),
         optional("http_status", _INT, "HTTP status; null for a record without HTTP headers"),
         column("content_type", _STRING, "Media type of the payload, lower-cased"),
         column("payload_digest", _STRING, "SHA-1 of the payload, hex"),
         column("charset", _STRING, "Encoding that the payload was decoded with"),
-        column("charset_source", _STRING, "bom | header | meta | detected | fallback"),
+        column("charset_source", _STRING, "bom | header | meta | xml | detected | fallback"),
         column("engine", _STRING, "Extractor that gave the text"),
+        column("page_type", _STRING, "Kind of page by the extractor; empty where it is unknown"),
+        optional("confidence", _FLOAT, "Extractor's estimate of the text's F1, 0..1; null: none"),
+        optional("engine_faults", _STRING, "Why the extractors before it failed; null: none did"),
+        optional("truncated", _STRING, "WARC-Truncated: length | disconnect | time ...; null: the "
+                 "crawler kept the whole payload"),
+        column("optout", pa.list_(pa.field("element", _STRING, nullable=False)),
+               "Signals against use in the response: noai, noimageai, noindex, noarchive, nocache, "
+               "tdm-reservation"),
         column("html_bytes", _LONG, "Bytes of the payload"),
         column("n_chars", _INT, "Characters of the text"),
         *_RECORD,

@@ -99,7 +99,7 @@ def _account(work: Work, counted: DataFrame, path: str) -> Account:
         F.sum(F.greatest("copies", F.lit(1))).alias("rows_in"),
         F.count_if(F.col("copies") == 0).alias("idle"),
     ))[0]  # fmt: skip
-    written = work.store.spark.read.schema(spark_schema(BLEND)).parquet(path)
+    written = work.store.read_parquet(path, BLEND)
     out = small(written.agg(F.count(F.lit(1)).alias("n"), F.sum("n_words").alias("words")))[0]
     reasons = {"not_sampled": planned["idle"]} if planned["idle"] else {}
     return Account(planned["rows_in"], out["n"], reasons, out["words"], lambda: [path])

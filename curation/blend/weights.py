@@ -11,8 +11,6 @@ from collections.abc import Iterable, Mapping
 from curation.config import BlendConfig
 from curation.errors import ConfigError
 
-SUM_TOLERANCE = 1e-6
-
 
 def epochs_by_source(n_words: Mapping[str, int], conf: BlendConfig) -> dict[str, float]:
     """Times that each source is gone through: 1.5 is every text once and half of them again.
@@ -22,11 +20,9 @@ def epochs_by_source(n_words: Mapping[str, int], conf: BlendConfig) -> dict[str,
         conf: Section `blend`.
 
     Raises:
-        ConfigError: both shares and repeats are given, a name fits no source, shares do not sum
-            to 1, or a source would be repeated more than `max_epochs` times.
+        ConfigError: a name fits no source, or a source would be repeated more than `max_epochs`
+            times.
     """
-    if conf.weights and conf.epochs:
-        raise ConfigError("blend: give `weights` or `epochs`, not both")
     if conf.weights:
         epochs = _from_weights(n_words, conf)
     else:
@@ -37,9 +33,6 @@ def epochs_by_source(n_words: Mapping[str, int], conf: BlendConfig) -> dict[str,
 
 
 def _from_weights(n_words: Mapping[str, int], conf: BlendConfig) -> dict[str, float]:
-    total_weight = sum(conf.weights.values())
-    if abs(total_weight - 1.0) > SUM_TOLERANCE:
-        raise ConfigError(f"blend.weights: must sum to 1, found {total_weight:g}")
     groups = _groups(n_words, conf.weights, "weights")
     words = dict.fromkeys(conf.weights, 0)
     for source, name in groups.items():

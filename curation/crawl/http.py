@@ -5,23 +5,28 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import lru_cache
 from io import BytesIO
+from typing import NamedTuple
 
 from fastwarc.stream_io import BrotliReader, WarcReader, ZstdReader
 
 MAX_PAYLOAD_BYTES = 1 << 26
 """Most bytes that a payload may become when it is decompressed; the rest is cut off."""
 
-_HEAD_END = re.compile(rb"\n\r*\n")
+HEAD_END = re.compile(rb"\n\r*\n")
+"""Where the head of a response or the header of a record ends."""
+
 _STATUS = re.compile(r"HTTP/\d(?:\.\d)?\s+(\d{3})\b")
 _CHARSET = re.compile(r"""charset\s*=\s*["']?\s*([^\s"';,]+)""", re.IGNORECASE)
+_GZIP_MAGIC = b"\x1f\x8b"
+_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_FOLD = re.compile(r"\r?\n[ \t]+")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\n]*)?\r?\n")
 _LINE_END = re.compile(rb"\r?\n")
 
 
-@dataclass(frozen=True)
-class HttpResponse:
+class HttpResponse(NamedTuple):
     """An HTTP response; `undecodable` says why `payload` is still encoded, null where it is not."""
 
     status: int | None
@@ -36,40 +41,91 @@ class _Undecodable(Exception):
 
 
 def parse_response(block: bytes) -> HttpResponse | None:
-    """The response that `block` holds; None where it does not begin with an HTTP status line.
+    """The response that `block` holds; None where it does not begin with an HTTP status line."""
+    head, body = split_head(block)
+    return response_of(head, body) if head else None
+
+
+def response_of(head: bytes, body: bytes) -> HttpResponse:
+    """The response with a `head` and a `body` as they came over the wire.
 
     Transfer and content codings are undone where the payload really has them: crawlers often undo
     them and leave the headers as they were.
     """
-    if not block.startswith(b"HTTP/"):
-        return None
-    head, body = _split_head(block)
-    status_line, _, rest = head.partition(b"\n")
-    fields = parse_fields(rest.decode("latin-1"))
-    status = _STATUS.match(status_line.decode("latin-1"))
+    status_line, _, rest = head.decode("latin-1").partition("\n")
+    fields = _fields_of_payload(rest)
     payload, undecodable = _decode(body, fields)
-    return HttpResponse(
-        status=int(status[1]) if status else None,
-        content_type=media_type(fields.get("content-type", "")),
-        charset=charset_parameter(fields.get("content-type", "")),
-        payload=payload,
-        undecodable=undecodable,
-    )
+    kind, charset = _content_type(fields.get("content-type", ""))
+    return HttpResponse(_status(status_line), kind, charset, payload, undecodable)
+
+
+@lru_cache(maxsize=1024)
+def _status(line: str) -> int | None:
+    status = _STATUS.match(line)
+    return int(status[1]) if status else None
+
+
+@lru_cache(maxsize=1024)
+def _content_type(value: str) -> tuple[str, str | None]:
+    return media_type(value), charset_parameter(value)
+
+
+def _fields_of_payload(block: str) -> dict[str, str]:
+    """Content-Type, Content-Encoding and Transfer-Encoding, and perhaps others.
+
+    Most heads have the first of them alone, which is found without looking at every line.
+    """
+    lower = "\n" + block.lower()
+    start = lower.find("\ncontent-type:")
+    if start < 0 or "\ncontent-encoding" in lower or "\ntransfer-encoding" in lower:
+        return parse_fields(block)
+    start += len("content-type:")
+    end = block.find("\n", start)
+    if end < 0:
+        return {"content-type": block[start:].strip()}
+    is_folded = block.startswith((" ", "\t"), end + 1)
+    return parse_fields(block) if is_folded else {"content-type": block[start:end].strip()}
+
+
+def split_head(block: bytes) -> tuple[bytes, bytes]:
+    """Head and body of the HTTP response in `block`, without the blank line between them.
+
+    An empty head where `block` does not begin with a status line; an empty body where the head has
+    no end.
+    """
+    if not block.startswith(b"HTTP/"):
+        return b"", block
+    end = HEAD_END.search(block)
+    return (block[: end.start()], block[end.end() :]) if end else (block, b"")
 
 
 def parse_fields(block: str) -> dict[str, str]:
     """Header fields by lower-cased name; folded lines are joined, the first of two wins."""
     fields: dict[str, str] = {}
-    for line in re.sub(r"\r?\n[ \t]+", " ", block).split("\n"):
+    for line in _unfolded(block).split("\n"):
         name, colon, value = line.partition(":")
         if colon:
             fields.setdefault(name.strip().lower(), value.strip())
     return fields
 
 
+def joined_fields(block: str) -> dict[str, str]:
+    """Header fields by lower-cased name; the values of repeated ones are joined by `, `."""
+    values: dict[str, list[str]] = {}
+    for line in _unfolded(block).split("\n"):
+        name, colon, value = line.partition(":")
+        if colon:
+            values.setdefault(name.strip().lower(), []).append(value.strip())
+    return {name: ", ".join(found) for name, found in values.items()}
+
+
+def _unfolded(block: str) -> str:
+    return _FOLD.sub(" ", block) if "\n " in block or "\n\t" in block else block
+
+
 def media_type(value: str) -> str:
     """`text/html` of a Content-Type such as `Text/HTML; charset=utf-8`; empty where it has none."""
-    return re.split(r"[;,]", value, maxsplit=1)[0].strip().lower()
+    return value.partition(";")[0].partition(",")[0].strip().lower()
 
 
 def charset_parameter(value: str) -> str | None:
@@ -78,23 +134,30 @@ def charset_parameter(value: str) -> str | None:
     return match[1] if match else None
 
 
-def _split_head(block: bytes) -> tuple[bytes, bytes]:
-    end = _HEAD_END.search(block)
-    return (block[: end.start()], block[end.end() :]) if end else (block, b"")
-
-
 def _decode(body: bytes, fields: dict[str, str]) -> tuple[bytes, str | None]:
-    codings = fields.get("content-encoding", "").lower().split(",")
+    transfer, content = fields.get("transfer-encoding"), fields.get("content-encoding")
+    if not transfer and not content:
+        return body, None
+    codings = (content or "").lower().split(",")
     payload = body
     try:
-        if "chunked" in fields.get("transfer-encoding", "").lower():
+        if "chunked" in (transfer or "").lower():
             payload = _dechunk(payload)
         for coding in reversed(codings):
             # A name that is not listed is no coding at all (`utf-8`, `none`) or a dead one.
-            payload = _DECODERS.get(coding.strip(), bytes)(payload)
+            payload = _decoder(coding.strip(), payload)(payload)
     except _Undecodable as error:
         return payload, str(error)
     return payload, None
+
+
+def _decoder(coding: str, data: bytes) -> Callable[[bytes], bytes]:
+    """What undoes `coding`; gzip and zstd tell themselves, whatever coding the header names."""
+    if coding in _DECODERS and data.startswith(_GZIP_MAGIC):
+        return _gunzip
+    if coding in _DECODERS and data.startswith(_ZSTD_MAGIC):
+        return _unzstd
+    return _DECODERS.get(coding, bytes)
 
 
 def _dechunk(data: bytes) -> bytes:
@@ -117,7 +180,16 @@ def _dechunk(data: bytes) -> bytes:
 
 
 def _gunzip(data: bytes) -> bytes:
-    return _inflate(data, 16 + zlib.MAX_WBITS) if data.startswith(b"\x1f\x8b") else data
+    """Every member of `data`; what is no member behind the last one is dropped."""
+    if not data.startswith(_GZIP_MAGIC):
+        return data
+    parts: list[bytes] = []
+    n_left = MAX_PAYLOAD_BYTES
+    while data.startswith(_GZIP_MAGIC) and n_left > 0:
+        part, data = _inflate(data, 16 + zlib.MAX_WBITS, n_left)
+        parts.append(part)
+        n_left -= len(part)
+    return b"".join(parts)
 
 
 def _undeflate(data: bytes) -> bytes:
@@ -125,20 +197,21 @@ def _undeflate(data: bytes) -> bytes:
     if _is_plain(data):
         return data
     try:
-        return _inflate(data, zlib.MAX_WBITS)
+        return _inflate(data, zlib.MAX_WBITS, MAX_PAYLOAD_BYTES)[0]
     except _Undecodable:
-        return _inflate(data, -zlib.MAX_WBITS)
+        return _inflate(data, -zlib.MAX_WBITS, MAX_PAYLOAD_BYTES)[0]
 
 
-def _inflate(data: bytes, window: int) -> bytes:
+def _inflate(data: bytes, window: int, max_bytes: int) -> tuple[bytes, bytes]:
+    """`data` inflated, at most `max_bytes` of it, and what follows its end."""
     inflater = zlib.decompressobj(window)
     try:
-        inflated = inflater.decompress(data, MAX_PAYLOAD_BYTES)
+        inflated = inflater.decompress(data, max_bytes)
     except zlib.error as error:
         raise _Undecodable(f"not what Content-Encoding says: {error}") from error
-    if not inflater.eof and len(inflated) < MAX_PAYLOAD_BYTES:
+    if not inflater.eof and len(inflated) < max_bytes:
         raise _Undecodable(f"compressed data end early, after {len(inflated)} bytes")
-    return inflated
+    return inflated, inflater.unused_data
 
 
 def _unbrotli(data: bytes) -> bytes:

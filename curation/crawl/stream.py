@@ -1,7 +1,8 @@
 """The bytes of an archive file, decompressed, and the file offsets that lead to them.
 
 Gzip goes through zlib, because FastWARC 2.0.1 and warcio 1.8.1 say nothing when a member ends
-early; zstd and lz4 go through FastWARC.
+early; frames of zstd and lz4 are measured by `crawl/frames.py` and go through FastWARC. This is the
+exact and slow path; `crawl/members.py` is the fast one for files that are in order.
 """
 
 from __future__ import annotations
@@ -9,24 +10,32 @@ from __future__ import annotations
 import re
 import zlib
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import BinaryIO
 
-from fastwarc.stream_io import Lz4Reader, WarcReader, ZstdReader
+from fastwarc.stream_io import GzipReader, Lz4Reader, WarcReader, ZstdReader
+
+from curation.crawl.frames import (
+    FrameEnd,
+    Span,
+    is_skippable,
+    lz4_frame_end,
+    zstd_dictionary,
+    zstd_frame_end,
+)
 
 _GZIP_MAGIC = b"\x1f\x8b\x08"
-_ZSTD_MAGICS = (b"\x28\xb5\x2f\xfd", b"\x5d\x2a\x4d\x18")  # a frame, or its dictionary
-_LZ4_MAGIC = b"\x04\x22\x4d\x18"
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 _READ_BYTES = 1 << 14
 _PIECE_BYTES = 1 << 20
-_FRAME_PIECE_BYTES = 1 << 12
+_HEAD_SPAN_BYTES = 1 << 18
 
 _RECORD_HEAD = re.compile(rb"(?i)\s*(?:WARC/\d|[a-z]+:[^\n]* \d{8})")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Piece:
     """Bytes, and the file offset of the first of them, or of the member that they come from."""
 
@@ -34,7 +43,7 @@ class Piece:
     data: bytes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Break:
     """Where decompression had to stop: file offset of the member, and what is wrong with it."""
 
@@ -43,6 +52,38 @@ class Break:
 
 
 _Pieces = Iterator[Piece | Break]
+_Member = Generator[Piece | Break, None, int | None]
+Opener = Callable[..., WarcReader]
+
+
+@dataclass(frozen=True)
+class Codec:
+    """A way of compressing archives, member by member."""
+
+    name: str
+    magics: tuple[bytes, ...]
+    """What a member begins with; behind the first, what only a file begins with."""
+    opener: Opener
+    """FastWARC's decompressor, which goes through all members of a stream."""
+    pieces: Callable[[BinaryIO, int, bytes], _Member]
+    """The member at an offset, with the file's dictionary."""
+    head: Callable[[BinaryIO, int, bytes], bytes]
+    """The first bytes of the member at an offset; empty where there is none."""
+    dictionary: Callable[[BinaryIO], bytes]
+    """What every member needs beside its own bytes."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """How a record begins."""
+
+    line: re.Pattern[bytes]
+    """Its first line."""
+
+    @cached_property
+    def later_line(self) -> re.Pattern[bytes]:
+        """The same behind a line end; looking for it is fast only with this condition."""
+        return re.compile(rb"(?<=\n)(?:" + self.line.pattern + rb")")
 
 
 class ByteStream:
@@ -77,6 +118,15 @@ class ByteStream:
         position, offset = self._members[0]
         return offset if self._is_compressed else offset + self._n_passed - position
 
+    @property
+    def member_begun(self) -> int | None:
+        """File offset of the compressed member that begins with the next byte; None: it does not.
+
+        There must be a next byte: call `fill` before.
+        """
+        offset = self.offset
+        return offset if self._is_compressed and self._members[0][0] == self._n_passed else None
+
     def fill(self, n_bytes: int) -> int:
         """Reads on until the window has `n_bytes`; returns how many of them it has."""
         while len(self._window) < n_bytes and not self._has_ended():
@@ -102,19 +152,29 @@ class ByteStream:
         while self.fill(1) and self._window[0] in b"\r\n":
             self._drop(1)
 
-    def skip_to(self, pattern: re.Pattern[bytes], *, n_overlap: int) -> None:
-        """Moves to the first match of `pattern` behind the next byte, or to the stretch's end.
+    def find(self, start: Start, n_bytes: int) -> int | None:
+        """Where in the next `n_bytes` of the window `start` is, but for its first byte.
 
-        Args:
-            pattern: What to look for.
-            n_overlap: Bytes of the longest match.
+        Behind a line end, or at the beginning of a compressed member. None: nowhere.
         """
-        self.skip(1)
-        while self.fill(_PIECE_BYTES):
-            if match := pattern.search(self._window):
-                self._drop(match.start())
+        members = [at - self._n_passed for at, _ in self._members] if self._is_compressed else []
+        found = [i for i in members if 0 < i < n_bytes and start.line.match(self._window, i)][:1]
+        if match := start.later_line.search(self._window, 1, n_bytes):
+            found.append(match.start())
+        return min(found, default=None)
+
+    def skip_to(self, start: Start, *, n_overlap: int) -> None:
+        """Moves to the first match of `start` behind the next byte, as `find` has it.
+
+        To the stretch's end where there is none; `n_overlap` are the bytes of the longest match.
+        """
+        while n_filled := self.fill(_PIECE_BYTES):
+            found = self.find(start, len(self._window))
+            if found is not None:
+                self._drop(found)
                 return
-            self._drop(len(self._window) - (0 if self._has_ended() else n_overlap))
+            # The last bytes stay: a match may begin in them, behind the line end before it.
+            self._drop(len(self._window) if self._has_ended() else n_filled - n_overlap)
 
     def ended_by(self) -> Break | None:
         """The break that ended the stretch, once it is used up; None at the end of the file."""
@@ -146,34 +206,46 @@ class ByteStream:
         self._n_passed += n_bytes
 
 
-def open_stream(file: BinaryIO) -> ByteStream:
-    """A stream over `file`, which stands at its beginning; the first bytes tell how it is packed.
-
-    Neither the name nor the content of the file raises anything; reading it may raise OSError.
-    """
-    magic = file.read(4)
+def codec_of(file: BinaryIO) -> Codec | None:
+    """How `file` is compressed, told by its first bytes; None where it is not."""
     file.seek(0)
-    if magic.startswith(_GZIP_MAGIC):
-        return ByteStream(_gzip_pieces(file), is_compressed=True)
-    if magic in _ZSTD_MAGICS:
-        return ByteStream(_framed_pieces(ZstdReader(file)), is_compressed=True)
-    if magic == _LZ4_MAGIC:
-        return ByteStream(_framed_pieces(Lz4Reader(file)), is_compressed=True)
-    return ByteStream(_plain_pieces(file), is_compressed=False)
+    magic = file.read(4)
+    return next((codec for codec in _CODECS if magic.startswith(codec.magics)), None)
 
 
-def _plain_pieces(file: BinaryIO) -> _Pieces:
-    offset = 0
+def codec_within(file: BinaryIO) -> Codec | None:
+    """How the first record is compressed that lies in `file` behind a spoiled beginning.
+
+    None where there is no compressed record. Reads the file up to there, once for each codec.
+    """
+    found = ((_next_member(file, codec, 0), codec) for codec in _CODECS)
+    starts = [(start, codec) for start, codec in found if start is not None]
+    return min(starts, key=lambda pair: pair[0])[1] if starts else None
+
+
+def open_stream(file: BinaryIO, codec: Codec | None, start: int = 0) -> ByteStream:
+    """A stream over `file` from the member at the offset `start` on.
+
+    The content of the file raises nothing; reading it may raise OSError.
+    """
+    if codec is None:
+        return ByteStream(_plain_pieces(file, start), is_compressed=False)
+    return ByteStream(_member_pieces(file, codec, start), is_compressed=True)
+
+
+def _plain_pieces(file: BinaryIO, start: int) -> _Pieces:
+    file.seek(start)
     while data := file.read(_READ_BYTES):
-        yield Piece(offset, data)
-        offset += len(data)
+        yield Piece(start, data)
+        start += len(data)
 
 
-def _gzip_pieces(file: BinaryIO) -> _Pieces:
-    offset: int | None = 0
+def _member_pieces(file: BinaryIO, codec: Codec, start: int) -> _Pieces:
+    dictionary = codec.dictionary(file)
+    offset: int | None = start
     while offset is not None and _has_byte(file, offset):
-        end = yield from _member_pieces(file, offset)
-        offset = end if end is not None else _next_member(file, offset + 1)
+        end = yield from codec.pieces(file, offset, dictionary)
+        offset = end if end is not None else _next_member(file, codec, offset + 1)
 
 
 def _has_byte(file: BinaryIO, offset: int) -> bool:
@@ -181,7 +253,7 @@ def _has_byte(file: BinaryIO, offset: int) -> bool:
     return bool(file.read(1))
 
 
-def _member_pieces(file: BinaryIO, offset: int) -> Generator[Piece | Break, None, int | None]:
+def _gzip_pieces(file: BinaryIO, offset: int, dictionary: bytes) -> _Member:
     """One gzip member; returns the offset behind it, None where it is damaged."""
     file.seek(offset)
     inflater = zlib.decompressobj(_GZIP_WINDOW)
@@ -200,44 +272,86 @@ def _member_pieces(file: BinaryIO, offset: int) -> Generator[Piece | Break, None
     return file.tell() - len(inflater.unused_data)
 
 
-def _next_member(file: BinaryIO, start: int) -> int | None:
-    """Offset of the first gzip member from `start` on in which a record begins."""
-    while (offset := _find_magic(file, start)) is not None:
-        file.seek(offset)
-        if _begins_record(file.read(_READ_BYTES)):
+def _frame_pieces(
+    file: BinaryIO, offset: int, dictionary: bytes, *, find_end: FrameEnd, opener: Opener
+) -> _Member:
+    """One zstd or lz4 frame; returns the offset behind it, None where it is damaged."""
+    end = find_end(file, offset)
+    if end is None:
+        yield Break(offset, "not a frame, or the file ends inside it")
+        return None
+    if is_skippable(file, offset):
+        return end
+    reader = opener(Span(file, offset, end, prefix=dictionary if offset else b""))
+    try:
+        while data := reader.read(_PIECE_BYTES):
+            yield Piece(offset, data)
+    except OSError as error:
+        # FastWARC reports damaged data as an OSError without a number; a failing disk has one.
+        if error.errno is not None:
+            raise
+        yield Break(offset, f"damaged: {error}")
+        return None
+    return end
+
+
+def _next_member(file: BinaryIO, codec: Codec, start: int) -> int | None:
+    """Offset of the first member from `start` on in which a record begins."""
+    dictionary = codec.dictionary(file)
+    while (offset := _find_magic(file, codec.magics[0], start)) is not None:
+        if _RECORD_HEAD.match(codec.head(file, offset, dictionary)):
             return offset
         start = offset + 1
     return None
 
 
-def _find_magic(file: BinaryIO, start: int) -> int | None:
+def _find_magic(file: BinaryIO, magic: bytes, start: int) -> int | None:
     file.seek(start)
     data = b""
     while block := file.read(_READ_BYTES):
-        data = data[-len(_GZIP_MAGIC) + 1 :] + block
-        if (index := data.find(_GZIP_MAGIC)) >= 0:
+        data = data[-len(magic) + 1 :] + block
+        if (index := data.find(magic)) >= 0:
             return file.tell() - len(data) + index
     return None
 
 
-def _begins_record(packed: bytes) -> bool:
+def _gzip_head(file: BinaryIO, offset: int, dictionary: bytes) -> bytes:
+    file.seek(offset)
     try:
-        head = zlib.decompressobj(_GZIP_WINDOW).decompress(packed, _READ_BYTES)
+        return zlib.decompressobj(_GZIP_WINDOW).decompress(file.read(_READ_BYTES), _READ_BYTES)
     except zlib.error:
-        return False
-    return _RECORD_HEAD.match(head) is not None
+        return b""
 
 
-def _framed_pieces(reader: WarcReader) -> _Pieces:
-    """Pieces of a zstd or lz4 file; the last one before damage is lost, and nothing comes behind.
-
-    Small ones, because FastWARC tells the frame of a piece's last byte only.
-    """
+def _frame_head(file: BinaryIO, offset: int, dictionary: bytes, *, opener: Opener) -> bytes:
     try:
-        while data := reader.read(_FRAME_PIECE_BYTES):
-            yield Piece(reader.frame_start_position() or 0, data)
+        return opener(Span(file, offset, offset + _HEAD_SPAN_BYTES, prefix=dictionary)).read(512)
     except OSError as error:
-        # FastWARC reports damaged data as an OSError without a number; a failing disk has one.
         if error.errno is not None:
             raise
-        yield Break(reader.inner_tell(), f"damaged: {error}")
+        return b""
+
+
+def _no_dictionary(file: BinaryIO) -> bytes:
+    return b""
+
+
+_CODECS = (
+    Codec("gzip", (_GZIP_MAGIC,), GzipReader, _gzip_pieces, _gzip_head, _no_dictionary),
+    Codec(
+        "zstd",
+        (b"\x28\xb5\x2f\xfd", b"\x5d\x2a\x4d\x18"),  # a frame, or its dictionary
+        ZstdReader,
+        partial(_frame_pieces, find_end=zstd_frame_end, opener=ZstdReader),
+        partial(_frame_head, opener=ZstdReader),
+        zstd_dictionary,
+    ),
+    Codec(
+        "lz4",
+        (b"\x04\x22\x4d\x18",),
+        Lz4Reader,
+        partial(_frame_pieces, find_end=lz4_frame_end, opener=Lz4Reader),
+        partial(_frame_head, opener=Lz4Reader),
+        _no_dictionary,
+    ),
+)

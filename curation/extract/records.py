@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import urlsplit
 
 from curation.config import ExtractConfig
+from curation.crawl.urls import host_of, normalized_url, registered_domain
 from curation.crawl.warc import Damage, Item, WarcRecord
 from curation.extract.decode import Decoded, decode
 from curation.extract.engines import Engine, Extracted
 from curation.extract.guard import Failure, attempt
+from curation.extract.optout import opt_outs
 from curation.extract.tidy import tidy
 
 REASONS = MappingProxyType({
@@ -34,9 +35,16 @@ REASONS = MappingProxyType({
     "empty_payload": "The payload has no bytes but white space",
     "too_large": "The payload has more bytes than extract.max_html_bytes",
     "timeout": "extract.engine was not done in extract.max_page_s, and its fallback found nothing",
+    "out_of_memory": "extract.engine took more memory than it may, and its fallback found nothing",
+    "crashed": "extract.engine ended its process, and its fallback found nothing",
     "extractor_error": "extract.engine failed over the page, and its fallback found nothing",
     "no_main_text": "No engine found text in the page",
     "text_too_long": "The text has more characters than extract.max_text_chars",
+    "blocked_domain": "Its domain is in a list of filter.block_domains",
+    "blocked_url": "It is in a list of filter.block_urls",
+    "not_allowed": "Its domain is in no list of filter.allow_domains",
+    "robots": "The robots.txt of its host forbids it to one of filter.robots_agents",
+    "opted_out": "It is in a list of filter.opted_out, or bears one of filter.optout_signals",
 })  # fmt: skip
 """Every reason of a reject, with its meaning. Of several that hold, the first is given."""
 
@@ -64,6 +72,10 @@ class _Found:
     engine: str
     title: str
     text: str
+    page_type: str
+    confidence: float | None
+    faults: str | None = None
+    """Why the engines asked before found nothing."""
 
 
 class DocIds:
@@ -148,7 +160,8 @@ def _main_text(
         work = partial(_read_page, engine, html, url)
         found = attempt(work, name=engine.name, max_s=conf.max_page_s)
         if isinstance(found, _Found) and found.text:
-            return _checked_length(found, conf.max_text_chars)
+            faults = "; ".join(failure.detail for failure in failures) or None
+            return _checked_length(replace(found, faults=faults), conf.max_text_chars)
         empty = Failure("no_main_text", f"{engine.name}: no text")
         failures.append(found if isinstance(found, Failure) else empty)
     return Failure(failures[0].reason, "; ".join(failure.detail for failure in failures))
@@ -156,7 +169,13 @@ def _main_text(
 
 def _read_page(engine: Engine, html: str, url: str) -> _Found:
     extracted: Extracted = engine(html, url=url)
-    return _Found(engine.name, tidy(extracted.title), tidy(extracted.text))
+    return _Found(
+        extracted.engine or engine.name,
+        tidy(extracted.title),
+        tidy(extracted.text),
+        extracted.page_type,
+        extracted.confidence,
+    )
 
 
 def _checked_length(found: _Found, max_text_chars: int) -> _Found | Failure:
@@ -169,10 +188,13 @@ def _checked_length(found: _Found, max_text_chars: int) -> _Found | Failure:
 def _page(
     record: WarcRecord, decoded: Decoded, found: _Found, keys: dict[str, Any]
 ) -> dict[str, Any]:
+    host = host_of(record.url)
     return keys | {
         "outcome": "page",
         "url": record.url,
-        "host": _host(record.url),
+        "url_normalized": normalized_url(record.url),
+        "host": host,
+        "domain": registered_domain(host),
         "warc_date": record.date,
         "http_status": record.http_status,
         "content_type": record.content_type,
@@ -180,6 +202,11 @@ def _page(
         "charset": decoded.charset,
         "charset_source": decoded.source,
         "engine": found.engine,
+        "page_type": found.page_type,
+        "confidence": found.confidence,
+        "engine_faults": found.faults,
+        "truncated": record.truncated,
+        "optout": opt_outs(record.http_headers, decoded.text),
         "html_bytes": len(record.payload),
         "n_chars": len(found.text),
         "title": found.title,
@@ -204,13 +231,6 @@ def _place(item: Item, origin: Origin) -> dict[str, Any]:
         "warc_length": item.length,
         "record_id": item.record_id if isinstance(item, WarcRecord) else "",
     }
-
-
-def _host(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:  # not an address at all, such as `http://[x/`
-        return ""
 
 
 def _hex_hash(value: str) -> str:

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 from pyspark.storagelevel import StorageLevel
 
-from curation.config import ExtractConfig
+from curation.config import RunConfig
+from curation.crawl.blocklists import identity as list_hashes
+from curation.crawl.blocklists import with_filter_reason
+from curation.crawl.fetch import cache_folder, opened, release
+from curation.crawl.listing import state_after
 from curation.extract.kernel import extract_files
+from curation.extract.pages import engine_versions
 from curation.schemas import FILES_READ, LEDGER, OUTCOMES, PAGES, REJECTS, Table
 from curation.spark.batches import Kernel, map_batches
+from curation.spark.chunks import note_fetching
 from curation.spark.funnel import Account
 from curation.spark.tables import small
 from curation.spark.work import Work
@@ -28,28 +36,61 @@ _FILES = Table(
 
 def extract(work: Work) -> Account:
     """Read the chunk's files; write their pages, rejects, and what became of each file."""
+    note_fetching(work)
     # Kept on disk: pages, rejects and file summaries come of the same reading, which costs hours.
     outcomes = _outcomes(work).persist(StorageLevel.DISK_ONLY)
     try:
-        work.write(_kept(outcomes, "page", PAGES), PAGES)
-        work.write(_kept(outcomes, "reject", REJECTS), REJECTS)
+        pages = with_filter_reason(outcomes.where("outcome = 'page'"), work.conf.filter)
+        kept = pages.where("filter_reason IS NULL")
+        filtered = pages.where("filter_reason IS NOT NULL")
+        rejects = _kept(outcomes, "reject", REJECTS).unionByName(_as_rejects(filtered))
+        work.write(kept.select(*PAGES.columns.names), PAGES)
+        work.write(rejects, REJECTS)
         files = small(outcomes.where("outcome = 'file'").select(*FILES_READ.columns.names))
-        return _account(work, files)
+        account = _account(work, files)
+        release([file.path for file in work.files], work.conf.fetch, cache=_cache(work.conf))
+        return account
     finally:
         outcomes.unpersist()
 
 
+def identity(conf: RunConfig) -> dict[str, object]:
+    """Versions of the engines, and hashes of the lists of what is not to be used.
+
+    Raises:
+        ConfigError: an engine is unknown.
+        EnvironmentFault: the package of an engine is not installed.
+        InputError: a list is not there.
+    """
+    return {"engines": engine_versions(conf.extract), "lists": list_hashes(conf)}
+
+
 def _outcomes(work: Work) -> DataFrame:
-    rows = [(file.path, work.conf.crawl, work.unit) for file in work.files]
+    rows = [(file.path, work.crawl, work.unit) for file in work.files]
     numbered = [(*row, number) for number, row in enumerate(rows)]
     files = work.store.spark.createDataFrame(numbered, [*_FILES.columns.names, "number"])
     spread = files.repartitionById(len(rows), F.col("number").cast("int"))
-    return map_batches(spread.select(*_FILES.columns.names), _kernel(work.conf.extract), OUTCOMES)
+    return map_batches(spread.select(*_FILES.columns.names), _kernel(work), OUTCOMES)
 
 
-def _kernel(conf: ExtractConfig) -> Callable[[], Kernel]:
+def _as_rejects(filtered: DataFrame) -> DataFrame:
+    told = {"reason": F.col("filter_reason"), "record_type": F.lit(""), "detail": F.lit("filter")}
+    return filtered.withColumns(told).select(*REJECTS.columns.names)
+
+
+def _cache(conf: RunConfig) -> Path:
+    return cache_folder(conf.fetch, conf.out)
+
+
+def _kernel(work: Work) -> Callable[[], Kernel]:
+    conf, fetch, cache = work.conf.extract, work.conf.fetch, _cache(work.conf)
+    sizes = {file.path: file.n_bytes for file in work.files}
+
+    def open_file(path: str) -> AbstractContextManager[Path]:
+        return opened(path, fetch, cache=cache, n_bytes=sizes[path])
+
     def make() -> Kernel:
-        return lambda batch: extract_files(batch, conf=conf)
+        return lambda batch: extract_files(batch, conf=conf, open_file=open_file)
 
     return make
 
@@ -82,10 +123,11 @@ def _account(work: Work, files: list[Row]) -> Account:
 
 
 def _commit(work: Work, files: list[Row], pages: dict[str, int], rejects: dict[str, int]) -> None:
-    sizes = {file.path: file.n_bytes for file in work.files}
+    known, dead_after = {file.path: file for file in work.files}, work.conf.fetch.dead_after
     now = datetime.now(UTC)
     rows = [
-        (work.conf.crawl, name, work.unit, "failed" if file["error"] else "committed", sizes[name],
+        (work.crawl, name, work.unit,
+         state_after(known[name], file["error"], dead_after=dead_after), known[name].n_bytes,
          file["records"], pages.get(name, 0), rejects.get(name, 0), file["error"], now)
         for file in files
         for name in [file["warc_file"]]

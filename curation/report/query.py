@@ -13,8 +13,8 @@ from curation.report.run import open_run
 _READING = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
 
 
-def run_query(out: Path, sql: str, *, limit: int) -> pa.Table:
-    """The first `limit` rows that `sql` gives; every table of the run is a view of its name.
+def run_query(out: Path, sql: str, *, limit: int | None = None) -> pa.Table:
+    """The rows that `sql` gives, at most `limit`; every table of the run is a view of its name.
 
     Raises:
         InputError: the SQL is wrong or not one SELECT, or a table it names has not been made or is

@@ -24,6 +24,8 @@ T = TypeVar("T")
 REPORT = "report.html"
 """The report's name in the folder of a run."""
 
+MAX_ERROR_CHARS = 300
+
 MAX_MEMORY = "4GB"
 """What DuckDB may hold in memory before it goes to disk; the driver's machine is shared."""
 
@@ -48,8 +50,8 @@ class Run:
         """
         return [make(*row) for row in self._execute(query, values)]
 
-    def table(self, sql: str, *, limit: int) -> pa.Table:
-        """The first `limit` rows of a user's query.
+    def table(self, sql: str, *, limit: int | None = None) -> pa.Table:
+        """The rows of a user's query, at most `limit` of them.
 
         Raises:
             InputError: DuckDB refuses the query; its message and the tables there are.
@@ -58,9 +60,9 @@ class Run:
             relation = self._connection.sql(sql)
             if relation is None:
                 raise InputError("query: the statement gives no rows; write a SELECT")
-            return relation.limit(limit).to_arrow_table()
+            return (relation.limit(limit) if limit else relation).to_arrow_table()
         except duckdb.Error as error:
-            told = " ".join(str(error).split())
+            told = _one_line(error)
             tables = ", ".join(sorted(self._present))
             raise InputError(f"query: {told}; the tables of this run: {tables}") from error
 
@@ -75,8 +77,8 @@ class Run:
             return self._connection.execute(query, list(values)).fetchall()
         except duckdb.Error as error:
             raise InputError(
-                f"{self.out}: a table of this run cannot be read; was it written by another "
-                f"version, or cut short? {' '.join(str(error).split())}"
+                f"{self.out}: a table of this run is damaged, or of another version: "
+                f"{_one_line(error)}; restore the table, or run again into another out"
             ) from error
 
     def _add_view(self, name: str) -> bool:
@@ -85,6 +87,12 @@ class Run:
             return False
         self._execute(f"CREATE VIEW {name} AS SELECT * FROM {source}")
         return True
+
+
+def _one_line(error: duckdb.Error) -> str:
+    """What DuckDB says, without the backtrace of its Delta kernel."""
+    told = str(error).partition("stack backtrace")[0].partition("\n   0:")[0]
+    return " ".join(told.split())[:MAX_ERROR_CHARS]
 
 
 def _delta_source(out: Path, name: str) -> str | None:

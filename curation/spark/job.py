@@ -15,6 +15,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -24,18 +25,22 @@ from pyspark.sql import SparkSession
 
 from curation import errors
 from curation.config import RunConfig, fingerprint, load_config, overrides
+from curation.crawl.listing import State
 from curation.errors import AccountingError, EnvironmentFault, InputError, reported
-from curation.pipeline import STAGES, Stage, stage_named, stages_before
+from curation.lock import locked
+from curation.pipeline import STAGES, TRAIN, Stage, stage_named, stages_before
 from curation.schemas import ATTEMPTS, FUNNEL, LEDGER, TABLES
 from curation.spark.chunks import (
+    FAILED,
+    NO_RETRY,
     Chunk,
     build_sample_if_asked,
     check_input,
+    crawl_of_chunks,
     known_files,
     plan_chunks,
 )
 from curation.spark.funnel import Account
-from curation.spark.lock import locked
 from curation.spark.progress import Progress, Silent
 from curation.spark.session import open_session
 from curation.spark.tables import SPARK_ERRORS, Store, Txn, small, told_in_one_line
@@ -65,6 +70,8 @@ class Job:
     progress: Progress
     asked: tuple[Stage, ...] = STAGES
     """Stages that this run brings up to date; results of the others are taken if they fit."""
+    retry: AbstractSet[State] = NO_RETRY
+    """States of files that are asked for again."""
 
     @cached_property
     def store(self) -> Store:
@@ -89,9 +96,14 @@ class Job:
         return latest
 
     @cached_property
+    def crawls(self) -> dict[str, str]:
+        """The crawl of every chunk of the run's folder."""
+        return crawl_of_chunks(self.store)
+
+    @cached_property
     def chunks(self) -> dict[str, Chunk]:
         """Chunks of this crawl: those of the input, new files grouped into new ones."""
-        return plan_chunks(self.store, self.conf)
+        return plan_chunks(self.store, self.conf, retry=self.retry)
 
     def run_stages(self, stages: Sequence[Stage]) -> None:
         """Do every unit of `stages` that is not done.
@@ -101,7 +113,7 @@ class Job:
             AccountingError: a unit's rows do not add up.
         """
         for stage in stages:
-            self._check_earlier(stage)
+            self.check_earlier([stage])  # what came before in this run may have made it stale
             self.run_stage(stage)
 
     def is_finished(self, stages: Sequence[Stage]) -> bool:
@@ -132,22 +144,34 @@ class Job:
                 self._do(stage, unit)
                 self.progress.unit_done()
 
-    def _check_earlier(self, stage: Stage) -> None:
-        """See that stages before this one, which are not asked for, did all under these settings.
+    def check_earlier(self, stages: Sequence[Stage], *, then_train: bool = False) -> None:
+        """See that what `stages` rest on, and nobody asked for, was all done under these settings.
+
+        Training rests on the last stage.
 
         Raises:
-            InputError: one did not; the message says which and how to bring it up to date.
+            InputError: it was not; the message says what, and how to bring it up to date.
         """
-        for earlier in stages_before(stage):
+        for stage in stages:
+            self._check(stages_before(stage), stage.name, _number(stage))
+        if then_train:
+            self._check((*stages_before(STAGES[-1]), STAGES[-1]), TRAIN, TRAIN)
+
+    def _check(self, earlier_stages: Sequence[Stage], name: str, number: str) -> None:
+        for earlier in earlier_stages:
             if earlier in self.asked:
                 continue
             old = [unit for unit in self._all_units(earlier) if not self._is_current(earlier, unit)]
             if old:
                 raise InputError(
-                    f"{stage.name}: {earlier.name} is unfinished, or was done under other settings "
+                    f"{name}: {earlier.name} is unfinished, or was done under other settings "
                     f"or on other input, for {len(old)} units ({', '.join(old[:3])}); run it too "
-                    f"(--only {_number(earlier)},{_number(stage)}), or give the settings it had"
+                    f"(--only {_number(earlier)},{number}), or give the settings it had"
                 )
+
+    def _crawl(self, unit: str) -> str:
+        """The crawl that a chunk is of; of the corpus, the run's own."""
+        return self.conf.crawl if unit == CORPUS else self.crawls[unit]
 
     def _all_units(self, stage: Stage) -> list[str]:
         if stage.scope == "corpus":
@@ -164,17 +188,22 @@ class Job:
             return unit in self._finished(stage)
 
     def _units(self, stage: Stage) -> list[str]:
+        """Units that this run brings up to date.
+
+        The first stage does the chunks of the input. Those behind it do the chunks of every crawl,
+        because the stages over the corpus compare and count them all, and settings must be one's.
+        """
         if stage.scope == "corpus":
             return [CORPUS]
         if not stage.after:
             return [chunk.name for chunk in self.chunks.values() if chunk.wanted]
-        ours = sorted(known_files(self.store, self.conf.crawl) & self._finished(STAGES[0]).keys())
-        if not ours:
+        read = sorted(self._finished(STAGES[0]))
+        if not read:
             raise InputError(
-                f"{stage.name}: no chunk of crawl {self.conf.crawl} has been through "
-                f"{STAGES[0].name} in {self.store.root}; run that stage first"
+                f"{stage.name}: no chunk has been through {STAGES[0].name} in {self.store.root}; "
+                "run that stage first"
             )
-        return ours
+        return read
 
     def _finished(self, stage: Stage) -> dict[str, str]:
         """Fingerprint by finished unit of `stage`."""
@@ -203,7 +232,7 @@ class Job:
             files = self.chunks[unit].files
         else:  # as the ledger has them: the files themselves may be gone
             files = tuple(known_files(self.store, self.conf.crawl)[unit])
-        return [[file.path, file.n_bytes] for file in files]
+        return [file.identity for file in files]
 
     def _input_prints(self, upstream: Stage, unit: str) -> dict[str, str]:
         finished = self._finished(upstream)
@@ -243,7 +272,10 @@ class Job:
         begun = time.monotonic()
         attempt = self.attempts[stage.name, unit]
         files = () if stage.after else self.chunks[unit].files
-        work = Work(self.store, self.conf, stage, unit, attempt.number, files, self.progress)
+        work = Work(
+            self.store, self.conf, stage, unit, self._crawl(unit), attempt.number, files,
+            self.progress,
+        )  # fmt: skip
         try:
             done: Account = _named(stage.run)(work)
             done.close(stage.name, unit)
@@ -309,6 +341,7 @@ def main(stage_name: str, argv: Iterable[str] | None = None) -> None:
     parser.add_argument("--conf", required=True, help="YAML file of the run, e.g. conf/demo.yaml")
     parser.add_argument("--out", help="folder of the run; overrides the file's")
     parser.add_argument("--input", action="append", default=[], help="WARC files or patterns")
+    parser.add_argument("--retry-failed", action="store_true", help="ask for failed files again")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE")
     arguments = parser.parse_args(None if argv is None else list(argv))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
@@ -321,6 +354,8 @@ def main(stage_name: str, argv: Iterable[str] | None = None) -> None:
             build_sample_if_asked(conf, [stage])
             spark = open_session(conf.spark, f"curation {stage.name}")
             try:
-                Job(spark, conf, new_run_id(), Silent(), asked=(stage,)).run_stages([stage])
+                retry = FAILED if arguments.retry_failed else NO_RETRY
+                job = Job(spark, conf, new_run_id(), Silent(), asked=(stage,), retry=retry)
+                job.run_stages([stage])
             finally:
                 spark.stop()

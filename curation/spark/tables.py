@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -73,6 +74,12 @@ class Store:
             return self.spark.read.format("delta").load(path).select(*table.columns.names)
         except SPARK_ERRORS as error:
             raise self._damaged(table, error) from error
+
+    def read_parquet(self, folder: str, table: Table) -> DataFrame:
+        """Rows of a table that is plain Parquet under `folder`."""
+        # Spark takes the path for a pattern, in which a folder may have brackets.
+        escaped = re.sub(r"([\[\]{}*?\\])", r"\\\1", folder)
+        return self.spark.read.schema(spark_schema(table)).parquet(escaped)
 
     def _damaged(self, table: Table, error: Exception) -> InputError:
         where = f"table {table.name} at {self.path(table)}"

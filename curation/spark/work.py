@@ -9,9 +9,9 @@ from pyspark.sql import DataFrame
 from curation.config import RunConfig
 from curation.crawl.listing import WarcFile
 from curation.pipeline import Stage
-from curation.schemas import Table
+from curation.schemas import FUNNEL, Table
 from curation.spark.progress import Progress
-from curation.spark.tables import Store, Txn
+from curation.spark.tables import Store, Txn, small
 
 CORPUS = "corpus"
 """The unit of a stage that looks at all crawls at once."""
@@ -25,6 +25,8 @@ class Work:
     conf: RunConfig
     stage: Stage
     unit: str
+    crawl: str
+    """The crawl that the chunk is of; of the corpus, the run's own."""
     attempt: int
     files: tuple[WarcFile, ...]
     progress: Progress
@@ -35,6 +37,11 @@ class Work:
         if self.unit != CORPUS and "chunk" in table.columns.names:
             return rows.where(self._chunk)
         return rows
+
+    def rows_out(self, stage: str) -> int:
+        """Rows that the latest finished attempt of the corpus stage `stage` gave."""
+        of_stage = self.store.read(FUNNEL).where(f"stage = '{stage}'")
+        return int(small(of_stage.orderBy("attempt", ascending=False).limit(1))[0]["rows_out"])
 
     def write(self, rows: DataFrame, table: Table) -> None:
         """Put `rows` in the place of this unit's rows of `table`."""
@@ -55,4 +62,4 @@ class Work:
 
     @property
     def _chunk(self) -> str:
-        return f"crawl = '{self.conf.crawl}' AND chunk = '{self.unit}'"
+        return f"crawl = '{self.crawl}' AND chunk = '{self.unit}'"

@@ -15,7 +15,7 @@ from curation.config import TokensConfig, fingerprint
 from curation.errors import InputError
 from curation.model_store import tokenizer_file
 from curation.schemas import BLEND, SHARDS
-from curation.spark.batches import PartitionKernel, map_partitions, spark_schema
+from curation.spark.batches import PartitionKernel, map_partitions
 from curation.spark.funnel import Account
 from curation.spark.tables import small
 from curation.spark.work import Work
@@ -33,9 +33,10 @@ _ORDER_RANGE = 2.0**64
 def tokenize(work: Work) -> Account:
     """Encode the blend in its global order and write the shards and their manifest."""
     path = blend_path(work.conf.out)
-    rows = work.store.spark.read.schema(spark_schema(BLEND)).parquet(path)
-    n_rows, n_words = _size(rows)
-    if not n_rows:
+    rows = work.store.read_parquet(path, BLEND)
+    n_words = small(rows.agg(F.sum("n_words").alias("words")))[0]["words"]
+    n_rows = work.rows_out("s08_blend")
+    if not n_words:
         raise InputError(f"tokens: the blend at {path} has no rows; see the weights in `blend`")
     n_shards = max(1, round(n_words * TOKENS_PER_WORD / work.conf.tokens.tokens_per_shard))
     # Unsigned share of the hash: shards are consecutive stretches of the global order.
@@ -53,11 +54,6 @@ def tokenize(work: Work) -> Account:
 def tokens_folder(out: str) -> Path:
     """Folder of the shards: local, or mounted on every executor."""
     return Path(out, "tokens")
-
-
-def _size(rows: Any) -> tuple[int, int]:
-    found = small(rows.agg(F.count(F.lit(1)).alias("n"), F.sum("n_words").alias("words")))[0]
-    return found["n"], found["words"] or 0
 
 
 def _writer(folder: Path, conf: TokensConfig) -> PartitionKernel:

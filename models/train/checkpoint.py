@@ -9,13 +9,11 @@ from typing import Any
 
 import torch
 
-from curation.config import TrainConfig, fingerprint
+from curation.config import fingerprint
 from curation.errors import InputError
 from curation.tokens.files import replacing
-from curation.tokens.manifest import Manifest
 from models.train.data import LoaderState
-
-Settings = dict[str, str | int | float]
+from models.train.folder import Settings
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,15 +34,6 @@ class Checkpoint:
     """The model's state_dict."""
     optimizer: dict[str, Any]
     """The optimizer's state_dict."""
-
-
-def settings_of(conf: TrainConfig, manifest: Manifest) -> Settings:
-    """All that decides the weights of a run: its settings, and a fingerprint of its tokens.
-
-    How often checkpoints are written is no part of it.
-    """
-    settings: Settings = conf.model_dump(mode="json", exclude={"checkpoint_every"})
-    return settings | {"tokens": fingerprint(manifest)}
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:

@@ -19,19 +19,17 @@ from curation.errors import EnvironmentFault
 from curation.tokens.manifest import Manifest, read_manifest, verify
 from models.train.checkpoint import (
     Checkpoint,
-    Settings,
     load_checkpoint,
     save_checkpoint,
-    settings_of,
 )
 from models.train.data import SampleLoader, open_stream
 from models.train.evaluate import evaluate, held_out_batches
+from models.train.folder import CHECKPOINT, Settings, settings_of
 from models.train.log import StepRecord, append_record, cut_log, sync_log
 from models.train.model import build_model
 from models.train.optim import build_optimizer, learning_rate, set_learning_rate
 from models.train.step import split_batch, train_step
 
-CHECKPOINT = "checkpoint.pt"
 LOG = "log.jsonl"
 
 
@@ -50,6 +48,11 @@ class TrainResult:
     any."""
     checkpoint: Path
     log: Path
+
+    def __str__(self) -> str:
+        held_out = "" if self.held_out_loss is None else f", held out {self.held_out_loss:.4f}"
+        seen = f"{self.n_steps} steps, {self.n_tokens} tokens"
+        return f"{seen}, loss {self.loss:.4f}{held_out} nats a token: {self.checkpoint}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +89,7 @@ def train(
         EnvironmentFault: there is no GPU though `conf` asks for one.
         InputError: a shard is missing or damaged, the tokens are too few for one sample, or `out`
             holds another run.
-        FloatingPointError: the gradient is not finite; the last checkpoint stays good.
+        TrainingDiverged: the gradient is not finite; the last checkpoint stays good.
     """
     _check(conf)
     manifest = read_manifest(manifest_path)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from transformers import LlamaForCausalLM
 
-from curation.errors import InputError
+from curation.errors import InputError, TrainingDiverged
 from models.train.loss import summed_cross_entropy
 
 IGNORED = -100
@@ -83,7 +83,7 @@ def train_step(
 
     Raises:
         InputError: no target counts.
-        FloatingPointError: the gradient is not finite; parameters and optimizer are untouched.
+        TrainingDiverged: the gradient is not finite; parameters and optimizer are untouched.
     """
     n_tokens = count_targets(micro_batches)
     if n_tokens == 0:
@@ -93,7 +93,7 @@ def train_step(
     grad_norm = float(torch.nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm))
     if not math.isfinite(grad_norm):
         optimizer.zero_grad()
-        raise FloatingPointError(
+        raise TrainingDiverged(
             f"gradient norm is {grad_norm} at loss {loss}: lower the learning rate, or look at "
             "the weights the step started from"
         )

@@ -113,7 +113,7 @@ def test_a_second_run_over_other_files_without_saying_which(golden_run, tmp_path
 
 
 def test_a_folder_that_another_run_writes(out):
-    from curation.spark.lock import locked
+    from curation.lock import locked
 
     with locked(str(out)):
         line = refused("run", str(CONF), "--out", str(out))

@@ -3,7 +3,7 @@
 import pytest
 from runs import CONF, contents, kill_when, run, version
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]
 
 
 def test_a_run_killed_at_four_stages_ends_with_the_rows_of_an_undisturbed_one(golden_run, tmp_path):

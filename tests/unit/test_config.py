@@ -79,6 +79,25 @@ def test_parts_of_a_batch_that_do_not_make_it_up_are_refused(tmp_path):
         load_config(path)
 
 
+@pytest.mark.parametrize(
+    ("blend", "fault"),
+    [
+        ("weights: {high: 0.5, low: 0.4}", r"sum to 1, found 0\.9"),
+        ("weights: {high: 1.0}, epochs: {high: 2}", "not both"),
+        ("epochs: {high: 99}", "max_epochs, 4, found 99"),
+    ],
+)
+def test_a_blend_that_cannot_be_is_refused_before_anything_runs(tmp_path, blend, fault):
+    with pytest.raises(ConfigError, match=fault):
+        load_config(written(tmp_path, f"blend: {{{blend}}}"))
+
+
+def test_keys_of_spark_keep_their_dots_and_numbers_become_text(tmp_path):
+    loaded = load_config(written(tmp_path, "crawl: 2024"), {"spark.conf.spark.sql.x": 5})
+    assert loaded.spark.conf == {"spark.sql.x": "5"}
+    assert loaded.crawl == "2024"
+
+
 def test_an_object_store_as_out_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="object-store addresses are not supported yet"):
         load_config(written(tmp_path, "out: s3a://bucket/run"))

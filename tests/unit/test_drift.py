@@ -22,8 +22,16 @@ SPARK_FREE = (
     "sample",
     "report",
 )
-MAY_IMPORT_SPARK = {"stage.py", "rules.py", "label.py", "components.py", "requests.py", "cli.py"}
-MODELS_MAY_USE = {"schemas", "config", "errors", "tokens"}
+MAY_IMPORT_SPARK = {
+    "stage.py",
+    "blocklists.py",
+    "rules.py",
+    "label.py",
+    "components.py",
+    "requests.py",
+    "cli.py",
+}
+MODELS_MAY_USE = {"schemas", "config", "errors", "tokens", "lock"}
 FORBIDDEN_CALLS = {"toPandas", "rdd", "_jvm", "udf", "pandas_udf", "arrow_udf"}
 
 
@@ -37,6 +45,7 @@ def imports(path):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def in_spark_room(path):

@@ -38,19 +38,9 @@ def test_too_many_repeats_name_the_source_and_the_limit():
         epochs_by_source(WORDS, conf)
 
 
-def test_shares_that_do_not_sum_to_one_are_refused():
-    with pytest.raises(ConfigError, match=r"sum to 1, found 0\.9"):
-        epochs_by_source(WORDS, BlendConfig(weights={"high": 0.5, "low": 0.4}))
-
-
 def test_a_name_that_fits_no_source_is_named_beside_those_there_are():
     with pytest.raises(ConfigError, match=r"no text for \['hihg'\].*high/actual/actual"):
         epochs_by_source(WORDS, BlendConfig(weights={"hihg": 1.0}))
-
-
-def test_shares_and_repeats_together_are_refused():
-    with pytest.raises(ConfigError, match="not both"):
-        epochs_by_source(WORDS, BlendConfig(weights={"high": 1.0}, epochs={"high": 2}))
 
 
 def test_a_name_is_not_the_beginning_of_a_longer_word():

@@ -5,7 +5,7 @@ import pytest
 from fastwarc.stream_io import BrotliWriter, ZstdWriter
 
 from curation.crawl import http
-from curation.crawl.http import parse_fields, parse_response
+from curation.crawl.http import joined_fields, parse_fields, parse_response
 
 PAGE = b"<html><body>" + b"<p>Hello, world.</p>" * 40 + b"</body></html>"
 
@@ -124,3 +124,30 @@ def test_a_decompression_bomb_is_cut_off(monkeypatch):
     monkeypatch.setattr(http, "MAX_PAYLOAD_BYTES", 1000)
     found = _response(gzip.compress(bytes(100_000)), b"Content-Encoding: gzip")
     assert (len(found.payload), found.undecodable) == (1000, None)
+
+
+def test_several_codings_are_undone_the_last_one_first():
+    body = zlib.compress(gzip.compress(PAGE))
+    assert _response(body, b"Content-Encoding: gzip, deflate").payload == PAGE
+
+
+def test_gzip_in_several_members_is_put_together():
+    body = gzip.compress(PAGE[:100]) + gzip.compress(PAGE[100:]) + b"left over"
+    assert _response(body, b"Content-Encoding: gzip").payload == PAGE
+
+
+@pytest.mark.parametrize("label", [b"br", b"deflate", b"zstd"])
+def test_gzip_under_a_wrong_label_is_undone(label):
+    found = _response(gzip.compress(PAGE), b"Content-Encoding: " + label)
+    assert (found.payload, found.undecodable) == (PAGE, None)
+
+
+@pytest.mark.parametrize("label", [b"utf-8", b"identity", b"none"])
+def test_a_label_that_is_no_coding_changes_nothing(label):
+    assert _response(gzip.compress(PAGE), b"Content-Encoding: " + label).payload != PAGE
+
+
+def test_repeated_fields_are_joined_where_all_are_wanted():
+    block = "X-A: one\r\nB: two\r\n  lines\r\nx-a: three\r\nno field"
+    assert joined_fields(block) == {"x-a": "one, three", "b": "two lines"}
+    assert parse_fields(block) == {"x-a": "one", "b": "two lines"}

@@ -1,6 +1,13 @@
 import pytest
 
-from curation.crawl.listing import WarcFile, chunk_id, group, list_warcs
+from curation.crawl.listing import (
+    UNKNOWN_BYTES,
+    WarcFile,
+    chunk_id,
+    group,
+    list_warcs,
+    state_after,
+)
 from curation.errors import InputError
 
 
@@ -49,6 +56,32 @@ def test_a_folder_is_an_error_that_suggests_a_pattern(tmp_path):
     with pytest.raises(InputError) as caught:
         list_warcs([f"{tmp_path}/"])
     assert f"{tmp_path}/**/*.warc.gz" in str(caught.value)
+
+
+def test_addresses_are_listed_beside_paths_with_no_size_yet(tmp_path):
+    (path,) = _files(tmp_path, "a.warc")
+    urls = ["https://a.org/x.warc.gz?v=[1]", "s3://crawls/x.warc.gz"]
+    listed = list_warcs([urls[1], urls[0], path, urls[0]])
+    assert listed == [
+        WarcFile(path, 5), WarcFile(urls[0], UNKNOWN_BYTES), WarcFile(urls[1], UNKNOWN_BYTES)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("address", ["https://a.org/*.warc.gz", "s3://crawls/folder/"])
+def test_an_address_names_one_file(address):
+    with pytest.raises(InputError, match=r"names one file.*crawl_id"):
+        list_warcs([address])
+
+
+def test_a_retry_changes_what_decides_the_rows_of_a_file():
+    assert WarcFile("/a", 5).identity == ["/a", 5]
+    assert WarcFile("/a", 5, 2).identity == ["/a", 5, 2]
+
+
+def test_a_file_is_dead_after_its_last_try():
+    states = [state_after(WarcFile("/a", 5, n), "broken", dead_after=3) for n in range(4)]
+    assert states == ["failed", "failed", "dead", "dead"]
+    assert state_after(WarcFile("/a", 5, 9), None, dead_after=3) == "committed"
 
 
 def test_files_are_grouped_in_order_and_the_last_group_may_be_smaller():

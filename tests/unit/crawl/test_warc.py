@@ -85,6 +85,8 @@ def test_a_record_has_all_that_its_headers_say(tmp_path):
         http_charset="utf-8",
         problem=None,
         detail="",
+        truncated=None,
+        http_head=b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r",
     )
 
 
@@ -285,7 +287,7 @@ def test_a_payload_with_a_broken_coding_is_told(tmp_path):
     [
         (b"", "no record in a file of 0 bytes"),
         (b"\r\n\r\n", "no record in a file of 4 bytes"),
-        (b"PK\x03\x04 and so on", "a zip archive"),
+        (b"PK\x03\x04 and so on", "no record begins with b'PK"),
         (b"some text", "no record begins with b'some text'"),
         (b"\x1f\x8b\x08 not gzip", "not gzip, or damaged"),
     ],
@@ -328,3 +330,45 @@ def test_angle_brackets_around_a_url_and_case_of_names_do_not_matter(tmp_path):
     data = _record(1).replace(b"WARC-Target-URI: https://example.org/1", b"warc-target-uri: <x:/1>")
     (item,) = _read(tmp_path / "a.warc", data.replace(b"WARC/1.0", b"warc/1.0"))
     assert item.url == "x:/1"
+
+
+def test_why_the_crawler_kept_a_part_only_is_told(tmp_path):
+    data = _record(1).replace(b"WARC-Type:", b"WARC-Truncated: Length\r\nWARC-Type:")
+    (item,) = _read(tmp_path / "a.warc", data)
+    assert (item.truncated, item.problem) == ("length", None)
+
+
+def test_repeated_http_fields_are_joined_in_the_headers_of_a_record(tmp_path):
+    (item,) = _read(tmp_path / "a.warc", _record(1))
+    assert item.http_headers == {"content-type": "text/html; charset=utf-8"}
+
+
+@pytest.mark.parametrize("n_small", [0, 1, 5])
+def test_members_of_any_size_are_read_alike(tmp_path, n_small):
+    small = b"WARC/1.0\r\nWARC-Target-URI: x:/9\r\nContent-Length: 2\r\n\r\nab\r\n\r\n"
+    large = _record(3, n_words=60_000)
+    records = [_record(1), *[small] * n_small, large, _record(2)]
+    items = _read(tmp_path / "a.warc.gz", _members(*records))
+    expected = [(1, None), *[(9, None)] * n_small, (3, None), (2, None)]
+    assert _kinds(items) == expected
+    assert [i.length for i in items] == [len(gzip.compress(record)) for record in records]
+    assert items[-2].payload == _page(3, n_words=60_000)
+
+
+def test_a_file_whose_first_bytes_are_spoiled_loses_its_first_record_only(tmp_path):
+    items = _read(tmp_path / "a.warc.gz", b"\0\0" + _members(*map(_record, range(3)))[2:])
+    assert _kinds(items) == ["damage", (1, None), (2, None)]
+    assert items[0].offset == 0
+
+
+def test_a_member_that_ends_in_other_bytes_than_line_ends_is_not_passed_over(tmp_path):
+    record = _record(1, length=_block_bytes(1) - 4).removesuffix(b"\r\n\r\n")
+    items = _read(tmp_path / "a.warc.gz", _members(_record(0), record, _record(2)))
+    assert _kinds(items) == [(0, None), (1, None), "damage", (2, None)]
+    assert "tml>" in items[2].detail
+
+
+def test_a_record_cut_short_in_its_own_member_swallows_no_other_record(tmp_path):
+    items = _read(tmp_path / "a.warc.gz", _members(_record(0), _record(1)[:-200], _record(2)))
+    assert _kinds(items) == [(0, None), (1, "truncated"), (2, None)]
+    assert items[2].payload == _page(2)

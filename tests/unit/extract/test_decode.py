@@ -1,11 +1,20 @@
 import pytest
 
 from curation.extract.decode import decode
+from curation.extract.prescan import meta_labels
 
 POLISH = "<p>Wójt zgubił żółtą łódź, więc poszedł pieszo przez śnieg</p>"
 FRENCH = "<p>Déjà vu à l'hôtel, où l'été a été frais, très frais</p>"
 RUSSIAN = "<p>Сегодня утром мы пошли к реке и увидели там большую лодку</p>" * 5
 JAPANESE = "<p>これは日本語のページです。たくさんの文章があります。</p>" * 5
+
+UKRAINIAN = (
+    "<p>Сьогодні вранці ми пішли до річки і побачили там великий човен, її бачили всі</p>" * 5
+)
+LITHUANIAN = (
+    "<p>Šiandien rytą nuėjome prie upės ir „ten“ pamatėme didelę valtį, ją matė visi</p>" * 5
+)
+KOREAN = "<p>오늘 아침에 우리는 강으로 걸어가서 큰 배를 보았습니다. 똠방각하도 있었다.</p>" * 5
 
 
 def _told(payload, http_charset=None):
@@ -41,9 +50,89 @@ def test_meta_tells_where_the_header_does_not(meta):
     assert _told(page.encode("iso8859-2")) == (page, "iso-8859-2", "meta")
 
 
-def test_meta_behind_the_first_kilobyte_is_not_read():
-    page = "<!doctype html>" + " " * 1024 + "<meta charset=koi8-r>" + POLISH
+@pytest.mark.parametrize(
+    "meta",
+    [
+        '<meta name="x" content="text/html; charset=koi8-r">',  # no http-equiv: no declaration
+        "<!--><meta charset=iso-8859-2><!-- <meta charset=koi8-r> -->",  # `<!-->` is a comment
+        "<a title='<meta charset=koi8-r>'><meta charset=iso-8859-2>",
+        "<script>'<meta charset=koi8-r>'</script><meta charset=iso-8859-2>",
+        "<? <meta charset=koi8-r><meta charset=iso-8859-2>",
+        "<meta charset=iso-8859-2 charset=koi8-r>",  # of two attributes the first counts
+        "<meta charset=nonsense><meta charset=iso-8859-2>",
+        '<meta content="a; charset=iso-8859-2" http-equiv=content-TYPE>',
+        "<meta name=description content=don't /><meta/charset='iso-8859-2'/>",
+    ],
+)
+def test_meta_is_read_as_the_standard_reads_it(meta):
+    decoded = decode(f"<html>{meta}{POLISH}".encode("iso8859-2"), None)
+    if "koi8-r" in meta and "iso" not in meta:
+        assert decoded.source == "detected"
+    else:
+        assert (decoded.charset, decoded.source) == ("iso-8859-2", "meta")
+
+
+def test_a_meta_that_the_end_of_the_bytes_cuts_off_is_none():
+    assert list(meta_labels(b"<meta charset=koi8-r>")) == ["koi8-r"]
+    for cut in (b"<meta charset=koi8-r", b'<meta charset="koi8', b"<meta charset", b"<!-- >"):
+        assert list(meta_labels(cut)) == []
+
+
+def test_a_later_meta_is_read_where_nothing_before_it_tells():
+    page = "<!doctype html>" + " " * 1024 + "<meta charset=iso-8859-2>" + POLISH
+    assert _told(page.encode("iso8859-2")) == (page, "iso-8859-2", "meta")
     assert _told(page.encode()) == (page, "utf-8", "detected")
+    far = "<!doctype html>" + " " * 70_000 + "<meta charset=iso-8859-5>" + POLISH
+    assert _told(far.encode("iso8859-2"))[2] == "detected"
+
+
+@pytest.mark.parametrize(
+    ("declaration", "source"),
+    [
+        ('<?xml version="1.0" encoding="iso-8859-2"?>', "xml"),
+        ("<?xml encoding = 'ISO-8859-2' ?>", "xml"),
+        ('<?xml version="1.0" encoding="koi8-r"?><meta charset=iso-8859-2>', "meta"),
+        (' <?xml version="1.0" encoding="iso-8859-2"?>', "detected"),  # not at the beginning
+        ('<?xml version="1.0"?><a encoding="iso-8859-2">', "detected"),
+    ],
+)
+def test_an_xml_declaration_tells_where_meta_does_not(declaration, source):
+    page = declaration + POLISH * 3
+    assert _told(page.encode("iso8859-2")) == (page, "iso-8859-2", source)
+
+
+@pytest.mark.parametrize(
+    ("codec", "charset"), [("utf-16-le", "utf-16le"), ("utf-16-be", "utf-16be")]
+)
+def test_utf_16_without_a_byte_order_mark_shows_in_its_xml_declaration_or_its_nul_bytes(
+    codec, charset
+):
+    page = "<?xml version='1.0'?>" + POLISH
+    assert _told(page.encode(codec)) == (page, charset, "xml")
+    assert _told(POLISH.encode(codec)) == (POLISH, charset, "detected")
+
+
+@pytest.mark.parametrize(
+    ("label", "codec", "charset"),
+    [
+        ("x-mac-cyrillic", "mac-cyrillic", "x-mac-cyrillic"),
+        ("hz-gb-2312", "hz", "hz-gb-2312"),
+        ("iso-2022-kr", "iso2022_kr", "iso-2022-kr"),
+        ("\tUTF8\n", "utf-8", "utf-8"),
+        ("latin1", "cp1252", "windows-1252"),
+        ("iso-8859-9", "cp1254", "windows-1254"),
+        ("ks_c_5601-1987", "cp949", "euc-kr"),
+        ("unicodefffe", "utf-16-be", "utf-16be"),
+    ],
+)
+def test_labels_mean_what_whatwg_says(label, codec, charset):
+    text = {"x-mac-cyrillic": "вода", "hz-gb-2312": "汉字", "iso-2022-kr": "한국"}.get(label, "a")
+    assert _told(text.encode(codec), label)[:2] == (text, charset)
+
+
+def test_meta_that_says_x_user_defined_means_windows_1252():
+    page = "<meta charset=x-user-defined>" + FRENCH
+    assert _told(page.encode("cp1252")) == (page, "windows-1252", "meta")
 
 
 def test_an_unknown_name_is_passed_over():
@@ -57,7 +146,11 @@ def test_an_unknown_name_is_passed_over():
     [
         (POLISH, "utf-8", "utf-8"),
         ("<p>plain</p>", "ascii", "utf-8"),
-        (RUSSIAN, "koi8-r", "koi8-r"),
+        (RUSSIAN, "koi8-r", "koi8-u"),  # the same letters; Ukrainian has four more
+        (UKRAINIAN, "koi8-u", "koi8-u"),
+        (LITHUANIAN, "cp1257", "windows-1257"),  # not iso-8859-13: it has quotes at 84 and 93
+        (KOREAN, "cp949", "euc-kr"),
+        (JAPANESE, "iso2022_jp", "iso-2022-jp"),
         (RUSSIAN, "cp1251", "windows-1251"),
         (JAPANESE, "shift_jis", "shift_jis"),
         (JAPANESE, "euc_jp", "euc-jp"),
@@ -117,10 +210,17 @@ def test_meta_that_says_utf_16_means_utf_8():
     assert _told(page.encode()) == (page, "utf-8", "meta")
 
 
-def test_bytes_in_no_charset_become_utf_8_with_replacements(monkeypatch):
-    monkeypatch.setattr("curation.extract.decode.detect_encoding", lambda payload: "euc_jp")
-    text, charset, source = _told(b"ab\xff\xff\xff")
-    assert (text, charset, source) == ("ab\ufffd\ufffd\ufffd", "utf-8", "fallback")
+def test_bytes_in_no_charset_become_windows_1252(monkeypatch):
+    monkeypatch.setattr("curation.extract.decode.detect_encoding", lambda payload, **_: "euc_jp")
+    assert _told(b"ab\xff\xff\xff\xff") == ("abÿÿÿÿ", "windows-1252", "fallback")
+
+
+def test_too_few_bytes_beyond_ascii_for_statistics_are_windows_1252():
+    assert _told(b"caf\xe9 \x93a\x94") == ("café “a”", "windows-1252", "fallback")
+
+
+def test_utf_8_with_an_escape_stays_utf_8():
+    assert _told("a\x1b$b é".encode()) == ("a\x1b$b é", "utf-8", "detected")
 
 
 def test_nul_and_lone_surrogates_are_taken_out():

@@ -1,10 +1,16 @@
+import subprocess
+import sys
+from types import SimpleNamespace
+
 import pytest
 
 from curation.config import ExtractConfig
-from curation.errors import ConfigError
-from curation.extract.engines import engine, title_of
+from curation.errors import ConfigError, EnvironmentFault
+from curation.extract import by_rs_trafilatura
+from curation.extract.by_resiliparse import nesting_depth
+from curation.extract.engines import ENGINES, Extracted, engine, title_of
 
-NAMES = ("trafilatura", "resiliparse", "justext")
+NAMES = ("trafilatura", "rs-trafilatura", "resiliparse", "justext")
 SENTENCE = (
     "When the weather is fine, the people of the town walk down to the river and look at the "
     "boats that come in with the tide, and they talk about what was and what will be. "
@@ -43,14 +49,86 @@ def test_an_engine_finds_no_text_in_an_empty_page(name):
     assert engine(name)("<html><body></body></html>", url="").text == ""
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_formulas_reach_an_engine_that_knows_no_mathml(name):
+    formula = "<math><mi>x</mi><mo>=</mo><mn>1</mn></math>"
+    page = PAGE.replace("boats that", f"boats {formula} that")
+    text = engine(name)(page, url="https://example.org/").text
+    assert "boats $x = 1$ that" in " ".join(text.split())
+
+
 def test_an_unknown_engine_is_an_error_that_names_the_known_ones():
-    with pytest.raises(ConfigError, match="trafilatura, resiliparse, justext"):
+    with pytest.raises(ConfigError, match="trafilatura, rs-trafilatura, resiliparse, justext"):
         engine("readability")
 
 
-def test_every_engine_of_the_configuration_exists():
-    for name in ExtractConfig.model_fields["engine"].annotation.__args__:
-        assert engine(name).name == name
+def test_the_engine_of_the_configuration_exists():
+    conf = ExtractConfig()
+    assert conf.engine in ENGINES
+    assert conf.fallback in (*ENGINES, "none")
+
+
+def shouting():
+    def shout(html, *, url):
+        return Extracted("", html.upper())
+
+    return shout
+
+
+NOT_CALLABLE = 3
+
+
+def test_an_engine_of_ones_own_is_named_by_its_place():
+    assert engine(f"{__name__}:shouting")("words", url="").text == "WORDS"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("no_such_module:make", "no module `no_such_module`"),
+        ("curation.extract.nothing:make", "no module `curation.extract.nothing`"),
+        (f"{__name__}:whispering", "no factory `whispering`"),
+        (f"{__name__}:NOT_CALLABLE", "no factory `NOT_CALLABLE`"),
+        (f"{__name__}:", "no factory ``"),
+    ],
+)
+def test_a_place_without_an_engine_is_an_error_that_says_what_is_missing(name, message):
+    with pytest.raises(ConfigError, match=message):
+        engine(name)
+
+
+def test_one_engine_is_had_without_importing_the_others():
+    code = (
+        "import sys; from curation.extract.engines import engine; engine('resiliparse'); "
+        "print([m for m in ('trafilatura', 'justext', 'rs_trafilatura') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_rs_trafilatura_that_is_not_installed_is_said_before_any_page(monkeypatch):
+    monkeypatch.setitem(sys.modules, "rs_trafilatura", None)
+    with pytest.raises(EnvironmentFault, match="rs-trafilatura is not installed"):
+        engine("rs-trafilatura")
+
+
+def test_rs_trafilatura_tells_the_type_of_the_page_and_how_sure_it_is():
+    found = engine("rs-trafilatura")(PAGE, url="https://example.org/")
+    assert found.page_type == "article"
+    assert 0.0 < found.confidence <= 1.0
+
+
+def test_a_panic_of_rust_is_a_fault_of_the_page(monkeypatch):
+    class PanicException(BaseException):  # as pyo3 calls it
+        pass
+
+    def panic(html, url):
+        raise PanicException("index out of bounds")
+
+    fake = SimpleNamespace(extract=panic)
+    monkeypatch.setattr(by_rs_trafilatura, "import_module", lambda name: fake)
+    with pytest.raises(ValueError, match="panicked: index out of bounds"):
+        engine("rs-trafilatura")("<p>words", url="")
 
 
 def test_justext_takes_the_stop_list_of_the_language():
@@ -61,11 +139,27 @@ def test_justext_takes_the_stop_list_of_the_language():
 
 
 @pytest.mark.parametrize(
-    "text", ["这是一个中文页面。", "日本語のページです。", "หน้าเว็บภาษาไทย", "한국어 글"]
+    "text",
+    [
+        "这是一个中文页面。",
+        "日本語のページです。",
+        "หน้าเว็บภาษาไทย",
+        "한국어 글",
+        "ໜ້າເວັບ",
+        "មាតិកា",
+        "မြန်မာ",
+    ],
 )
 def test_justext_keeps_every_paragraph_of_languages_without_spaces(text):
     page = f"<html><body><p>{text}</p><p>{text}</p><ul><li><a href='/'>{text}</a></li></ul></body>"
     assert engine("justext")(page, url="").text == "\n\n".join([text] * 3)
+
+
+def test_depth_counts_what_is_open_at_once():
+    assert (
+        nesting_depth("<div><p>a<p>b<br><img><ul><li>c<li>d</ul></div><div><b><i></i></b></div>")
+        == 3
+    )
 
 
 def test_a_page_nested_too_deep_for_resiliparse_is_refused():

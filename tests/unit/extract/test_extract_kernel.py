@@ -7,7 +7,8 @@ import pytest
 
 from curation.config import ExtractConfig
 from curation.extract import kernel
-from curation.extract.kernel import engines_of, extract_files
+from curation.extract.kernel import extract_files
+from curation.extract.pages import engines_of
 from curation.schemas import OUTCOMES
 
 SENTENCE = "The people of the town walk down to the river and look at the boats in the evening. "

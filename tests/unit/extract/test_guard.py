@@ -1,10 +1,20 @@
+import re
+import resource
 import signal
 import threading
 import time
 
 import pytest
 
-from curation.extract.guard import Failure, PageTimeout, attempt, time_limit
+from curation.extract.guard import (
+    Failure,
+    KnownFault,
+    PageTimeout,
+    attempt,
+    memory,
+    memory_limit,
+    time_limit,
+)
 
 
 def _loop_that_catches_every_exception():
@@ -37,13 +47,63 @@ def test_work_that_is_done_in_time_gives_its_result():
     assert attempt(lambda: 42, name="quick", max_s=5) == 42
 
 
-@pytest.mark.parametrize("error", [ValueError("x"), RecursionError("x"), MemoryError("x")])
+class PanicException(BaseException):
+    """As PyO3 names what a panic in Rust raises."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("x"),
+        RecursionError("x"),
+        ZeroDivisionError("x"),
+        re.error("x"),
+        StopIteration("x"),
+        PanicException("x"),
+    ],
+)
 def test_a_fault_over_a_page_is_told_by_its_name(error):
     def fail():
         raise error
 
     found = attempt(fail, name="engine", max_s=5)
     assert found == Failure("extractor_error", f"engine: {type(error).__name__}: x")
+
+
+def test_a_lack_of_memory_has_a_reason_of_its_own():
+    with memory_limit(100 << 20):
+        found = attempt(lambda: bytearray(200 << 20), name="engine", max_s=5)
+    assert found == Failure("out_of_memory", "engine: MemoryError: ")
+
+
+def test_what_is_known_to_become_of_a_page_is_told_as_it_is():
+    failure = Failure("crashed", "engine: killed by SIGSEGV")
+
+    def fail():
+        raise KnownFault(failure)
+
+    assert attempt(fail, name="engine", max_s=5) is failure
+
+
+def test_memory_that_is_held_already_does_not_count_and_the_old_limit_returns():
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    held = bytearray(300 << 20)
+    with memory_limit(100 << 20):
+        size, resident = memory()
+        assert len(bytearray(50 << 20)) == 50 << 20
+    assert resource.getrlimit(resource.RLIMIT_AS) == before
+    assert size >= resident >= 0
+    assert size > len(held)
+
+
+def test_a_limit_of_memory_does_not_widen_one_that_is_there():
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (memory()[0] + (100 << 20), hard))
+    try:
+        with memory_limit(1 << 40), pytest.raises(MemoryError):
+            bytearray(200 << 20)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def test_what_is_no_fault_of_a_page_is_raised():

@@ -8,6 +8,7 @@ import pytest
 from curation.config import ExtractConfig
 from curation.crawl.warc import Damage, read_records
 from curation.extract.engines import Extracted
+from curation.extract.guard import Failure, KnownFault
 from curation.extract.records import REASONS, DocIds, Origin, outcome_of
 from curation.schemas import PAGES, REJECTS
 
@@ -48,7 +49,9 @@ def test_a_response_with_text_becomes_a_page(warc_of):
         "crawl": "CC-TEST",
         "chunk": "c0",
         "url": "https://Example.org/page",
+        "url_normalized": "https://example.org/page",
         "host": "example.org",
+        "domain": "example.org",
         "warc_date": datetime(2024, 12, 3, 10, 20, 30, tzinfo=UTC),
         "http_status": 200,
         "content_type": "text/html",
@@ -56,6 +59,11 @@ def test_a_response_with_text_becomes_a_page(warc_of):
         "charset": "utf-8",
         "charset_source": "header",
         "engine": "fake",
+        "page_type": "",
+        "confidence": None,
+        "engine_faults": None,
+        "truncated": None,
+        "optout": [],
         "html_bytes": len(PAGE),
         "n_chars": 10,
         "warc_file": path,
@@ -108,6 +116,8 @@ def test_a_record_that_is_no_page_is_rejected_with_its_reason(warc_of, reason):
 
 ENGINES = {
     "timeout": [Fake(hangs=True), Fake("second", text="")],
+    "out_of_memory": [Fake(error=MemoryError()), Fake("second", text="")],
+    "crashed": [Fake(error=KnownFault(Failure("crashed", "fake: signal 11"))), Fake("2", text="")],
     "extractor_error": [Fake(error=ValueError("no")), Fake("second", text=" \n")],
     "no_main_text": [Fake(text=""), Fake("second", error=ValueError("no"))],
     "text_too_long": [Fake(text="x" * 101)],
@@ -139,7 +149,8 @@ def test_damage_has_a_row_of_its_own(warc_of):
 
 
 def test_every_reason_has_a_test_and_a_meaning():
-    assert set(REASONS) == {*REJECTED, *ENGINES, "truncated", "damaged"}
+    filters = {"blocked_domain", "blocked_url", "not_allowed", "robots", "opted_out"}
+    assert set(REASONS) == {*REJECTED, *ENGINES, "truncated", "damaged"} | filters
     assert all(REASONS.values())
 
 
@@ -149,6 +160,7 @@ def test_every_reason_has_a_test_and_a_meaning():
 def test_the_fallback_has_the_page_where_the_first_engine_has_nothing(warc_of, first):
     (row,) = _outcomes(warc_of({"payload": PAGE}), first, Fake("second", text="Found."))
     assert (row["outcome"], row["engine"], row["text"]) == ("page", "second", "Found.")
+    assert row["engine_faults"].startswith("fake: ")
 
 
 def test_a_page_of_exactly_the_largest_size_and_length_is_kept(warc_of):

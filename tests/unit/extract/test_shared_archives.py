@@ -32,6 +32,8 @@ def items(index):
 
 def test_the_items_of_a_file_cover_it_to_the_last_byte(items):
     for path, found in items.items():
+        if path.endswith(".wacz"):  # the zip's other entries lie between them
+            continue
         end = 0 if found[0].offset == 0 else found[0].offset
         for item in found:
             assert item.offset == end, path

@@ -10,8 +10,8 @@ from models.train.checkpoint import (  # noqa: E402
     Checkpoint,
     load_checkpoint,
     save_checkpoint,
-    settings_of,
 )
+from models.train.folder import settings_of  # noqa: E402
 
 
 @pytest.fixture

@@ -6,9 +6,10 @@ import pytest
 torch = pytest.importorskip("torch", reason="no torch")
 pytest.importorskip("transformers", reason="no transformers")
 
-from curation.errors import EnvironmentFault, InputError  # noqa: E402
+from curation.errors import EnvironmentFault, InputError, TrainingDiverged  # noqa: E402
 from curation.tokens.manifest import read_manifest  # noqa: E402
-from models.train.checkpoint import load_checkpoint, settings_of  # noqa: E402
+from models.train.checkpoint import load_checkpoint  # noqa: E402
+from models.train.folder import settings_of  # noqa: E402
 from models.train.loop import train  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("single_thread")
@@ -163,7 +164,7 @@ def test_a_gradient_that_is_not_finite_keeps_the_last_checkpoint(
     before = (out / "checkpoint.pt").read_bytes()
     # A rate of 1e38 throws the weights out of range within a few steps.
     monkeypatch.setattr("models.train.loop.learning_rate", lambda step, conf: 1e38)
-    with pytest.raises(FloatingPointError):
+    with pytest.raises(TrainingDiverged):
         train(toy_conf, manifest_path, out)
     assert (out / "checkpoint.pt").read_bytes() == before
 

@@ -1,0 +1,49 @@
+"""Engine `rs-trafilatura`: trafilatura's heuristics in Rust, with a learned page classifier.
+
+About 20 ms a page. Its package is in the extra `bench`: a run does without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+from curation.errors import EnvironmentFault
+from curation.extract.engines import Engine, Extracted
+from curation.extract.string_engine import StringEngine
+
+_PANIC = "PanicException"
+
+
+def make() -> Engine:
+    """The engine `rs-trafilatura`; its confidence is its `extraction_quality`.
+
+    Raises:
+        EnvironmentFault: its package is not installed.
+    """
+    try:
+        extract = import_module("rs_trafilatura").extract
+    except ModuleNotFoundError as error:
+        raise EnvironmentFault(
+            "extract.engine: rs-trafilatura is not installed here; "
+            "`pip install rs-trafilatura==0.1.1`, or choose another engine"
+        ) from error
+    return StringEngine("rs-trafilatura", partial(_read, extract))
+
+
+def _read(extract: Callable[..., Any], html: str, url: str) -> Extracted:
+    try:
+        found = extract(html, url=url or None)
+    except BaseException as error:
+        # A Rust panic is no Exception, and its class cannot be imported.
+        if type(error).__name__ != _PANIC:
+            raise
+        raise ValueError(f"rs-trafilatura panicked: {error}") from error
+    return Extracted(
+        title=" ".join((found.title or "").split()),
+        text=found.main_content or "",
+        page_type=found.page_type or "",
+        confidence=found.extraction_quality,
+    )
