@@ -72,12 +72,14 @@ class Run:
             return None
         return self.rows(int, f"SELECT count(*) FROM {table}")[0]
 
-    def _execute(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+    def _execute(
+        self, query: str, values: Sequence[object] = (), *, table: str = "a table of this run"
+    ) -> list[tuple[Any, ...]]:
         try:
             return self._connection.execute(query, list(values)).fetchall()
         except duckdb.Error as error:
             raise InputError(
-                f"{self.out}: a table of this run is damaged, or of another version: "
+                f"{self.out}: {table} is damaged, or of another version: "
                 f"{_one_line(error)}; restore the table, or run again into another out"
             ) from error
 
@@ -85,7 +87,8 @@ class Run:
         source = _parquet_source(self.out) if name == BLEND.name else _delta_source(self.out, name)
         if source is None:
             return False
-        self._execute(f"CREATE VIEW {name} AS SELECT * FROM {source}")
+        create = f"CREATE VIEW {name} AS SELECT * FROM {source}"
+        self._execute(create, table=f"table {name}")
         return True
 
 

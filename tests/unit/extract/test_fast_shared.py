@@ -5,6 +5,7 @@ from pathlib import Path
 from statistics import mean
 
 import pytest
+
 from curation.extract.fast import FastEngine
 from models.extractor.data import GoldPage, load_pages
 

@@ -51,7 +51,7 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path):
 def test_a_damaged_table_is_named_by_its_run(half_run):
     for log in (half_run / "tables" / "funnel" / "_delta_log").iterdir():
         log.write_text("{")
-    with pytest.raises(InputError, match="is damaged, or of another version"):
+    with pytest.raises(InputError, match="table funnel is damaged, or of another version"):
         read.funnel_rows(half_run)
 
 
