@@ -24,7 +24,7 @@ from curation.lock import locked
 from curation.pipeline import TRAIN, Stage, select_stages
 from curation.report.html import write_report
 from curation.report.query import run_query
-from curation.report.status import print_status
+from curation.report.status import print_failed, print_status
 from curation.report.summary import print_summary
 from curation.spark.chunks import FAILED, NO_RETRY, build_sample_if_asked, check_input
 from curation.spark.job import Job, check_ready, new_run_id
@@ -94,6 +94,7 @@ def run(
                 _train(loaded, progress)
         write_report(Path(loaded.out))
     print_summary(Path(loaded.out), console)
+    print_failed(Path(loaded.out), console)
     console.print(f"Done in {time.monotonic() - begun:.0f} s.")
 
 

@@ -369,6 +369,14 @@ class SparkConfig(Section):
     conf: dict[str, str] = {}
     """Any further Spark setting."""
 
+    @field_validator("conf", mode="before")
+    @classmethod
+    def _in_words(cls, value: Any) -> Any:
+        """`true` of the True that YAML makes of it."""
+        if not isinstance(value, dict):
+            return value
+        return {k: str(v).lower() if isinstance(v, bool) else v for k, v in value.items()}
+
 
 class RunConfig(Section):
     """One run: what goes in, where the result goes, and every stage's settings."""

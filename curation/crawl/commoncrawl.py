@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import gzip
 import json
+import logging
 import re
 import zlib
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,8 @@ from curation.errors import ConfigError, FetchFailed, InputError, NotThere
 _ID = re.compile(r"CC-(?:MAIN-\d{4}(?:-\d{2}|-\d{4})?|NEWS-\d{4}-\d{2})")
 """The crawls of 2008 to 2012 have a second year, or nothing, in place of the week."""
 N_NEAREST = 3
+
+log = logging.getLogger(__name__)
 
 
 def crawl_files(conf: InputConfig, fetch: FetchConfig) -> list[WarcFile]:
@@ -139,12 +142,11 @@ def parse_crawl_list(content: bytes, *, where: str) -> list[str]:
 def with_sizes(files: Sequence[WarcFile], conf: FetchConfig) -> list[WarcFile]:
     """`files` with their sizes: HEAD for each on the web, one listing a folder on S3.
 
-    Files that have a size keep it. Cost: a request a file at `fetch.requests_per_s` (90,000 files
-    of a crawl: hours), on S3 one for 1,000 files.
+    Files that have a size keep it. One whose size cannot be had is left without: it fails when it
+    is fetched, for a reason that the ledger has, and the others do not wait for it. Cost: a request
+    a file at `fetch.requests_per_s` (90,000 files of a crawl: hours), on S3 one for 1,000 files.
 
     Raises:
-        InputError: a file is not there.
-        FetchFailed: a size cannot be had.
         FetchBanned: a host answered 403.
     """
     unknown = [file.path for file in files if file.n_bytes == UNKNOWN_BYTES]
@@ -161,8 +163,9 @@ def _asked(urls: Sequence[str], conf: FetchConfig) -> dict[str, int]:
     def size(url: str) -> int:
         try:
             return fetcher.size(url)
-        except NotThere as error:
-            raise InputError(f"input {url}: no such file") from error
+        except FetchFailed as error:
+            log.warning("%s: no size: %s", url, error)
+            return UNKNOWN_BYTES
 
     with Fetcher(conf) as fetcher, ThreadPoolExecutor(conf.max_connections) as threads:
         futures = [threads.submit(size, url) for url in urls]
@@ -177,10 +180,7 @@ def _listed(addresses: Sequence[str], conf: FetchConfig) -> dict[str, int]:
     with Fetcher(conf) as fetcher:
         for folder in sorted({address.rpartition("/")[0] for address in addresses}):
             sizes.update(s3_sizes(folder + "/", fetcher))
-    missing = [address for address in addresses if address not in sizes]
-    if missing:
-        raise InputError(f"input {missing[0]}: no such file ({len(missing)} in all)")
-    return {address: sizes[address] for address in addresses}
+    return {address: sizes.get(address, UNKNOWN_BYTES) for address in addresses}
 
 
 def s3_sizes(folder: str, fetcher: Fetcher) -> Iterator[tuple[str, int]]:

@@ -125,7 +125,8 @@ def _unfolded(block: str) -> str:
 
 def media_type(value: str) -> str:
     """`text/html` of a Content-Type such as `Text/HTML; charset=utf-8`; empty where it has none."""
-    return value.partition(";")[0].partition(",")[0].strip().lower()
+    words = value.partition(";")[0].partition(",")[0].split()
+    return words[0].lower() if words else ""
 
 
 def charset_parameter(value: str) -> str | None:

@@ -13,6 +13,9 @@ from curation.crawl.http import (
     split_head,
 )
 
+_MAX_LENGTH_DIGITS = 18
+_FIRST_YEAR, _LAST_YEAR = 1990, 2200
+
 
 class WarcRecord(NamedTuple):
     """A record of a WARC or ARC file.
@@ -114,8 +117,9 @@ def warc_fields(header: bytes) -> dict[str, str]:
 
 
 def length_told(value: str) -> int | None:
-    """A Content-Length; None where there is none, or one that is no number."""
-    return int(value) if value.isascii() and value.isdigit() else None
+    """A Content-Length; None where there is none, or one that is no number of bytes."""
+    is_number = value.isascii() and value.isdigit() and len(value) <= _MAX_LENGTH_DIGITS
+    return int(value) if is_number else None
 
 
 def _record(
@@ -155,15 +159,23 @@ def _iso_date(value: str) -> datetime | None:
         date = datetime.fromisoformat(value)
     except ValueError:
         return None
-    if date.tzinfo is UTC:
-        return date
-    return date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
+    if date.tzinfo is not UTC:
+        try:
+            date = date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
+        except OverflowError:  # the first or the last day that there is, elsewhere
+            return None
+    return _plausible(date)
 
 
 def _arc_date(value: str) -> datetime | None:
     """The time of `20140216050221`; missing digits are the first month, day, hour and so on."""
     digits = value + "00000101000000"[len(value) :]
     try:
-        return datetime.strptime(digits[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+        return _plausible(datetime.strptime(digits[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC))
     except ValueError:
         return None
+
+
+def _plausible(date: datetime) -> datetime | None:
+    """`date`, where the web was there and nanoseconds of 64 bits hold it; some readers use them."""
+    return date if _FIRST_YEAR <= date.year <= _LAST_YEAR else None

@@ -12,11 +12,12 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from statistics import mean, median
 from types import MappingProxyType
 
 from curation.extract.engines import UNION_SIGN, Engine, Extracted
-from curation.extract.guard import PAGE_FAULTS
+from curation.extract.guard import Failure, KnownFault, attempt
 
 _WORD = re.compile(r"\w+")
 _FLOOR_WORDS = 10
@@ -72,6 +73,8 @@ class Union:
 
     name: str
     engines: tuple[Engine, ...]
+    max_s: float = math.inf
+    """Seconds of the processor that each engine may take."""
 
     def __call__(self, html: str, *, url: str) -> Extracted:
         """What the engine with the best estimate found; `confidence` is that estimate.
@@ -79,18 +82,20 @@ class Union:
         An engine that fails over the page is left out. Time is the sum of the engines'.
 
         Raises:
-            ValueError: every engine fails over the page.
+            KnownFault: every engine fails over the page; the reason is the first one's.
         """
         found: list[tuple[Engine, Extracted]] = []
-        faults: list[str] = []
+        failures: list[Failure] = []
         for engine in self.engines:
-            try:
-                found.append((engine, engine(html, url=url)))
-            except PAGE_FAULTS as error:
-                faults.append(f"{engine.name}: {type(error).__name__}: {error}")
+            one = attempt(partial(engine, html, url=url), name=engine.name, max_s=self.max_s)
+            if isinstance(one, Failure):
+                failures.append(one)
+            else:
+                found.append((engine, one))
+        faults = tuple(failure.detail for failure in failures)
         if not found:
-            raise ValueError("; ".join(faults))
-        return _chosen(found)
+            raise KnownFault(Failure(failures[0].reason, "; ".join(faults)))
+        return replace(_chosen(found), faults=faults)
 
 
 def union(engines: tuple[Engine, ...]) -> Union:

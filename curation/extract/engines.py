@@ -53,6 +53,8 @@ class Extracted:
     """The engine's own estimate of the F1 of `text`, 0..1; None where it gives none."""
     engine: str = ""
     """Engine that gave the text, where it is not the one that was asked but a part of it."""
+    faults: tuple[str, ...] = ()
+    """Why parts of the engine that was asked found nothing."""
 
 
 class Engine(Protocol):

@@ -6,6 +6,7 @@ C that never returns or that ends the process, is the affair of `containment`.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import resource
@@ -60,6 +61,8 @@ PAGE_FAULTS: tuple[type[Exception], ...] = (
     StopIteration,
     re.error,
     struct.error,
+    RuntimeError,
+    OSError,
     KnownFault,
 )
 """What extractors raise over a page that they cannot handle; anything else fails the task.
@@ -90,6 +93,9 @@ def time_limit(seconds: float) -> Iterator[None]:
         PageTimeout: the body took too long.
         ValueError: called outside the main thread.
     """
+    if seconds == math.inf:
+        yield
+        return
     begun = time.process_time()
     handler = signal.signal(signal.SIGPROF, _raise_timeout)
     remaining, interval = signal.setitimer(signal.ITIMER_PROF, seconds, _AGAIN_S)

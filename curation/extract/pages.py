@@ -65,15 +65,21 @@ def engine_versions(conf: ExtractConfig) -> dict[str, str]:
         ConfigError: an engine is unknown.
         EnvironmentFault: the package of an engine is not installed.
     """
-    return {name: version_of(name) for name in (engine.name for engine in engines_of(conf))}
+    return {name: version_of(name) for name in _asked(conf)}
 
 
 def engines_of(conf: ExtractConfig) -> tuple[Engine, ...]:
     """The engines that a page is given to, in order: the chosen one, then its fallback."""
-    names = (
-        [conf.engine] if conf.fallback in ("none", conf.engine) else [conf.engine, conf.fallback]
-    )
-    return tuple(engine(name) for name in names)
+    return tuple(_limited(engine(name), conf.max_page_s) for name in _asked(conf))
+
+
+def _limited(engine: Engine, max_s: float) -> Engine:
+    return replace(engine, max_s=max_s) if isinstance(engine, Union) else engine
+
+
+def _asked(conf: ExtractConfig) -> list[str]:
+    is_alone = conf.fallback in ("none", conf.engine)
+    return [conf.engine] if is_alone else [conf.engine, conf.fallback]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from curation.config import ExtractConfig
 from curation.crawl.urls import host_of, normalized_url, registered_domain
 from curation.crawl.warc import Damage, Item, WarcRecord
 from curation.extract.decode import Decoded, decode
-from curation.extract.engines import Engine, Extracted
+from curation.extract.engines import UNION_SIGN, Engine, Extracted
 from curation.extract.guard import Failure, attempt
 from curation.extract.optout import opt_outs
 from curation.extract.tidy import tidy
@@ -74,8 +74,10 @@ class _Found:
     text: str
     page_type: str
     confidence: float | None
+    part_faults: tuple[str, ...] = ()
+    """Why parts of the engine found nothing."""
     faults: str | None = None
-    """Why the engines asked before found nothing."""
+    """The same, and why the engines asked before found nothing."""
 
 
 class DocIds:
@@ -158,9 +160,12 @@ def _main_text(
     failures: list[Failure] = []
     for engine in engines:
         work = partial(_read_page, engine, html, url)
-        found = attempt(work, name=engine.name, max_s=conf.max_page_s)
+        # A union has the time of all its parts, and sees to theirs.
+        n_parts = 1 + engine.name.count(UNION_SIGN)
+        found = attempt(work, name=engine.name, max_s=conf.max_page_s * n_parts)
         if isinstance(found, _Found) and found.text:
-            faults = "; ".join(failure.detail for failure in failures) or None
+            told = [*(failure.detail for failure in failures), *found.part_faults]
+            faults = "; ".join(told) or None
             return _checked_length(replace(found, faults=faults), conf.max_text_chars)
         empty = Failure("no_main_text", f"{engine.name}: no text")
         failures.append(found if isinstance(found, Failure) else empty)
@@ -175,6 +180,7 @@ def _read_page(engine: Engine, html: str, url: str) -> _Found:
         tidy(extracted.text),
         extracted.page_type,
         extracted.confidence,
+        extracted.faults,
     )
 
 

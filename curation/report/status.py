@@ -112,15 +112,29 @@ def print_status(out: Path, console: Console, *, shown: int = 40) -> None:
     console.print(_rows_table("Stages", [*stages, *waiting]))
 
 
+def print_failed(out: Path, console: Console) -> None:
+    """Say how many WARC files failed, if any did, and what to do about them."""
+    if (out / "tables" / "ledger").is_dir():
+        print_failed_of(state_sizes(out), console)
+
+
+def print_failed_of(sizes: list[dict[str, Any]], console: Console) -> None:
+    """The same, of what `state_sizes` gave."""
+    n_failed = sum(row["files"] for row in sizes if row["state"] == "failed")
+    if n_failed:
+        console.print(
+            f"{n_failed} WARC files failed: `curation status OUT` says why; "
+            "`curation run ... --retry-failed` tries them again"
+        )
+
+
 def _print_outlook(
     console: Console, sizes: list[dict[str, Any]], stages: list[dict[str, Any]]
 ) -> None:
     left_s = remaining_s(sizes, stages)
     if left_s is not None:
         console.print(f"{STAGES[0].name}: about {_duration(left_s)} left for the files not done")
-    n_failed = sum(row["files"] for row in sizes if row["state"] == "failed")
-    if n_failed:
-        console.print(f"{n_failed} failed; `curation run ... --retry-failed` tries them again")
+    print_failed_of(sizes, console)
 
 
 def _duration(seconds: float) -> str:

@@ -6,6 +6,7 @@ once more each time that it is retried: the number of those rows is the number o
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
@@ -244,7 +245,7 @@ def input_patterns(conf: RunConfig) -> Sequence[str]:
     """The input's patterns, or those of the sample crawl in the run's folder."""
     if names_files(conf):
         return conf.input.paths
-    return (str(sample_folder(conf) / "*.warc.gz"),)
+    return (f"{glob.escape(str(sample_folder(conf)))}/*.warc.gz",)
 
 
 def sample_folder(conf: RunConfig) -> Path:

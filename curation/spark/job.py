@@ -152,22 +152,32 @@ class Job:
         Raises:
             InputError: it was not; the message says what, and how to bring it up to date.
         """
-        for stage in stages:
-            self._check(stages_before(stage), stage.name, _number(stage))
+        needed = {earlier for stage in stages for earlier in stages_before(stage)}
         if then_train:
-            self._check((*stages_before(STAGES[-1]), STAGES[-1]), TRAIN, TRAIN)
+            needed |= {*stages_before(STAGES[-1]), STAGES[-1]}
+        stale = self._stale([stage for stage in STAGES if stage in needed - {*self.asked}])
+        if stale:
+            told = "; ".join(f"{name}: {', '.join(units[:3])}" for name, units in stale.items())
+            parts = [s for s in STAGES if s.name in stale or s in self.asked]
+            only = ",".join(
+                [*(_number(stage) for stage in parts), *([TRAIN] if then_train else [])]
+            )
+            raise InputError(
+                f"{', '.join(stage.name for stage in stages) or TRAIN}: unfinished, or done under "
+                f"other settings or on other input: {told}; run these too (--only {only}), or give "
+                "the settings that they had"
+            )
 
-    def _check(self, earlier_stages: Sequence[Stage], name: str, number: str) -> None:
-        for earlier in earlier_stages:
-            if earlier in self.asked:
-                continue
-            old = [unit for unit in self._all_units(earlier) if not self._is_current(earlier, unit)]
-            if old:
-                raise InputError(
-                    f"{name}: {earlier.name} is unfinished, or was done under other settings "
-                    f"or on other input, for {len(old)} units ({', '.join(old[:3])}); run it too "
-                    f"(--only {_number(earlier)},{number}), or give the settings it had"
-                )
+    def _stale(self, stages: Sequence[Stage]) -> dict[str, list[str]]:
+        """Units that are not up to date, by stage; what rests on a stale stage is stale."""
+        stale: dict[str, list[str]] = {}
+        for stage in stages:
+            units = self._all_units(stage)
+            if not any(earlier.name in stale for earlier in stages_before(stage)):
+                units = [unit for unit in units if not self._is_current(stage, unit)]
+            if units:
+                stale[stage.name] = units
+        return stale
 
     def _crawl(self, unit: str) -> str:
         """The crawl that a chunk is of; of the corpus, the run's own."""

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from curation.config import RunConfig, TrainConfig, fingerprint
-from curation.errors import EnvironmentFault
+from curation.errors import EnvironmentFault, InputError
 from curation.tokens.manifest import Manifest, read_manifest
 
 IDENTITY = "identity"
@@ -46,6 +46,21 @@ def settings_of(conf: TrainConfig, manifest: Manifest) -> Settings:
     return settings | {"tokens": fingerprint(manifest)}
 
 
+def check_shards(conf: RunConfig, manifest: Manifest) -> None:
+    """See that the shards were made under the settings of this run.
+
+    Raises:
+        InputError: tokenizer, sequence length or blend differ.
+    """
+    asked = (conf.tokens.tokenizer, conf.tokens.sequence_length, fingerprint(conf.blend))
+    made = (manifest.tokenizer, manifest.sequence_length, manifest.blend_fingerprint)
+    if asked != made:
+        raise InputError(
+            f"{manifest_path(conf)}: made with tokenizer, sequence length and blend {made}, the "
+            f"settings say {asked}; run s08 and s09 too, or give the settings that they had"
+        )
+
+
 def open_folder(conf: RunConfig) -> Path:
     """OUT/model, for a model of these settings and shards.
 
@@ -53,9 +68,11 @@ def open_folder(conf: RunConfig) -> Path:
     earlier is taken back, with its checkpoint.
 
     Raises:
-        InputError: there is no manifest, or it is damaged.
+        InputError: there is no manifest, it is damaged, or of other settings.
     """
-    identity = fingerprint(settings_of(conf.train, read_manifest(manifest_path(conf))))
+    manifest = read_manifest(manifest_path(conf))
+    check_shards(conf, manifest)
+    identity = fingerprint(settings_of(conf.train, manifest))
     folder = Path(conf.out, "model")
     mark, aside = folder / IDENTITY, folder.with_name(f"model-{identity}")
     if mark.is_file() and mark.read_text() != identity:

@@ -99,8 +99,8 @@ def test_a_stage_on_results_of_other_settings(golden_run, tmp_path):
     out = tmp_path / "run"
     shutil.copytree(golden_run, out)
     line = refused("run", str(CONF), "--out", str(out), "--only", "s05", "--set", "dedup.fuzzy=0")
-    assert "s05_label: s03_dedup" in line
-    assert "--only s03,s05" in line
+    assert "s05_label: unfinished" in line
+    assert "--only s03,s04,s05" in line
 
 
 def test_a_second_run_over_other_files_without_saying_which(golden_run, tmp_path):

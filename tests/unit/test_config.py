@@ -93,8 +93,10 @@ def test_a_blend_that_cannot_be_is_refused_before_anything_runs(tmp_path, blend,
 
 
 def test_keys_of_spark_keep_their_dots_and_numbers_become_text(tmp_path):
-    loaded = load_config(written(tmp_path, "crawl: 2024"), {"spark.conf.spark.sql.x": 5})
-    assert loaded.spark.conf == {"spark.sql.x": "5"}
+    loaded = load_config(
+        written(tmp_path, "crawl: 2024"), {"spark.conf.a.x": 5, "spark.conf.b": True}
+    )
+    assert loaded.spark.conf == {"a.x": "5", "b": "true"}
     assert loaded.crawl == "2024"
 
 

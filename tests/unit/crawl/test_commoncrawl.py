@@ -212,9 +212,9 @@ def test_a_crawl_on_s3_resolves_and_is_sized_by_listing(s3):
     ]
 
 
-def test_a_file_on_s3_that_is_not_listed_is_an_error(s3):
-    with pytest.raises(InputError, match=r"s3://crawls/none\.warc: no such file"):
-        with_sizes([WarcFile("s3://crawls/none.warc", -1)], s3)
+def test_a_file_on_s3_that_is_not_listed_has_no_size_and_stops_nobody(s3):
+    files = [WarcFile("s3://crawls/none.warc", -1), WarcFile("s3://crawls/odd name+%20.warc", -1)]
+    assert [file.n_bytes for file in with_sizes(files, s3)] == [-1, 10]
 
 
 def test_a_file_on_s3_is_fetched_resumed_and_checked(s3, tmp_path):

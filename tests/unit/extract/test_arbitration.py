@@ -1,4 +1,4 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -14,6 +14,7 @@ from curation.extract.arbitration import (
     words_of,
 )
 from curation.extract.engines import Extracted, engine
+from curation.extract.guard import KnownFault
 
 MAIN = "the river rises in the hills and runs past the old town to the sea " * 5
 OTHER = "home news sport weather travel shop contact imprint login help search " * 5
@@ -126,7 +127,8 @@ def test_a_union_does_without_an_engine_that_fails():
     broken = _Told("trafilatura", ValueError("no"))
     found = union((broken, _Told("justext", Extracted("J", MAIN))))("<p>", url="")
     assert found.engine == "justext"
-    with pytest.raises(ValueError, match="trafilatura: ValueError: no"):
+    assert found.faults == ("trafilatura: ValueError: no",)
+    with pytest.raises(KnownFault, match="trafilatura: ValueError: no"):
         union((broken,))("<p>", url="")
 
 
@@ -140,3 +142,15 @@ def test_names_joined_by_a_plus_are_a_union():
     assert both.name == "resiliparse+justext"
     page = f"<html><body><article><p>{MAIN}</p></article></body></html>"
     assert both(page, url="").text.strip() == MAIN.strip()
+
+
+def test_a_slow_engine_of_a_union_does_not_take_the_others_along():
+    def endless(html, *, url):
+        while True:
+            pass
+
+    endless.name = "slow"
+    both = replace(union((endless, _Told("justext", Extracted("J", MAIN)))), max_s=0.05)
+    found = both("<p>", url="")
+    assert found.engine == "justext"
+    assert found.faults == ("slow: not done after 0.05 s of computing",)

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from curation.errors import EnvironmentFault
 from curation.extract.guard import (
     Failure,
     KnownFault,
@@ -108,9 +109,9 @@ def test_a_limit_of_memory_does_not_widen_one_that_is_there():
 
 def test_what_is_no_fault_of_a_page_is_raised():
     def fail():
-        raise OSError("disk")
+        raise EnvironmentFault("no model")
 
-    with pytest.raises(OSError, match="disk"):
+    with pytest.raises(EnvironmentFault, match="no model"):
         attempt(fail, name="engine", max_s=5)
 
 

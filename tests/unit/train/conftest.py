@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from curation.config import TrainConfig
+from curation.config import BlendConfig, TrainConfig, fingerprint
 from curation.tokens.manifest import Manifest, ShardEntry, write_manifest
 from curation.tokens.megatron import read_indexed, write_indexed
 from curation.tokens.pack import append_eod, cut, write_packed
@@ -31,7 +31,7 @@ def write_shards(tmp_path: Path) -> Callable[..., Path]:
             eod_id=EOD,
             dtype="uint16",
             sequence_length=16,
-            blend_fingerprint="toy",
+            blend_fingerprint=fingerprint(BlendConfig()),
             n_documents=sum(entry.n_documents for entry in entries),
             n_tokens=sum(entry.n_tokens for entry in entries),
             shards=entries,

@@ -14,7 +14,15 @@ pytestmark = pytest.mark.usefixtures("single_thread")
 @pytest.fixture
 def conf_file(tmp_path, toy_conf):
     path = tmp_path / "run.yaml"
-    path.write_text(yaml.safe_dump({"out": "elsewhere", "train": toy_conf.model_dump()}))
+    path.write_text(
+        yaml.safe_dump(
+            {
+                "out": "elsewhere",
+                "tokens": {"tokenizer": "toy", "sequence_length": 16},
+                "train": toy_conf.model_dump(),
+            }
+        )
+    )
     return str(path)
 
 
