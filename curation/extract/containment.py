@@ -47,6 +47,8 @@ _START_S = 300.0
 _OUTSIDE_NAME = "outside the engines"
 _PIPE_BYTES = 1 << 20
 """Room in a pipe: most pages go into it at once. The most that Linux gives to ordinary users."""
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+"""A worker has one core: threads of numpy, waiting for each other, halve an engine's speed."""
 _CHILD = "from curation.extract.child import main; main()"
 
 
@@ -294,7 +296,7 @@ def _spawn() -> tuple[subprocess.Popen[bytes], int, int]:
             stdin=subprocess.DEVNULL,
             stdout=2,
             pass_fds=(child_reads, child_writes),
-            env=os.environ | {"PYTHONPATH": path},
+            env=os.environ | ONE_THREAD | {"PYTHONPATH": path},
         )
     finally:
         os.close(child_reads)
