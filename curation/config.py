@@ -144,7 +144,7 @@ class FilterConfig(Section):
 class ExtractConfig(Section):
     """From WARC records to main text (s01)."""
 
-    engine: str = "trafilatura"
+    engine: str = "fast"
     """Main-text extractor: a name of `curation/extract/engines.py`, `module:factory` of your own,
     or several joined by `+`, of which arbitration chooses. The paper: justext (2412.02595, 2.1)."""
     fallback: str = "resiliparse"

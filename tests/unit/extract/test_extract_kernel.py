@@ -118,8 +118,8 @@ def test_surrogates_and_nul_in_a_page_do_not_break_the_batch(warc_of):
 @pytest.mark.parametrize(
     ("settings", "names"),
     [
-        ({}, ["trafilatura", "resiliparse"]),
-        ({"fallback": "none"}, ["trafilatura"]),
+        ({}, ["fast", "resiliparse"]),
+        ({"fallback": "none"}, ["fast"]),
         ({"engine": "resiliparse"}, ["resiliparse"]),
         ({"engine": "justext"}, ["justext", "resiliparse"]),
     ],

@@ -1,0 +1,1 @@
+"""Weights that `models/extractor` trained; its README is their card."""

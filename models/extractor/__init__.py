@@ -1,0 +1,1 @@
+"""Training of the main-text extractor `curation.extract.fast`."""
