@@ -2,10 +2,13 @@ import gzip
 import hashlib
 import json
 import os
+import socket
+import subprocess
+import sys
+import time
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 from servers import BadServer, file, redirect, status
 
 from curation.config import FetchConfig, InputConfig
@@ -182,10 +185,32 @@ def test_an_s3_listing_is_read_with_its_token_and_its_way_to_write_keys():
 
 @pytest.fixture(scope="module")
 def s3_server():
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    yield "http://{}:{}".format(*server.get_host_and_port())
-    server.stop()
+    # A process of its own: with Flask's proxies in this one, vLLM, which looks at every object of
+    # the process, fails in tests/llm.
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        _wait_for(port)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _wait_for(port):
+    end = time.monotonic() + 60
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.1)
+        else:
+            return
 
 
 @pytest.fixture
