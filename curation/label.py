@@ -27,9 +27,10 @@ def label(work: Work) -> Account:
     """Cut the scores into buckets, name the labels, and decide who is kept."""
     scored = scored_documents(work.read(SCORES), work.read(DOCUMENTS))
     work.write(bucket_edges(scored, work.conf.label.weight), BUCKET_EDGES)
-    # By crawl and chunk as well: a record that lies in two files was measured twice.
-    measures = work.read(MEASURES).drop("language", "n_words", "n_bytes")
-    measured = scored.join(measures, ["doc_id", "crawl", "chunk"])
+    # A record that lies in two files, of one chunk or of two, was measured twice.
+    key = ["doc_id", "crawl", "chunk"]
+    measures = work.read(MEASURES).drop("language", "n_words", "n_bytes").dropDuplicates(key)
+    measured = scored.join(measures, key)
     work.write(labels(measured, work.read(BUCKET_EDGES), work.conf.label), LABELS)
     words = scored.select("doc_id", F.col("n_words").alias("tokens"))
     decided = work.read(LABELS).select("doc_id", F.col("drop_reason").alias("reason"))
