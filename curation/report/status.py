@@ -123,7 +123,7 @@ def print_failed_of(sizes: list[dict[str, Any]], console: Console) -> None:
     n_failed = sum(row["files"] for row in sizes if row["state"] == "failed")
     if n_failed:
         console.print(
-            f"{n_failed} WARC files failed: `curation status OUT` says why; "
+            f"WARC files that failed: {n_failed}. `curation status OUT` says why; "
             "`curation run ... --retry-failed` tries them again"
         )
 
