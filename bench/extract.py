@@ -22,12 +22,8 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-
-from publicsuffixlist import PublicSuffixList
 
 from curation.crawl.warc import WarcRecord, read_records
 from curation.errors import InputError, reported
@@ -35,7 +31,7 @@ from curation.extract.arbitration import words_of
 from curation.extract.decode import decode
 from curation.extract.engines import Engine, engine
 from curation.extract.guard import Failure, attempt
-from models.extractor.data import GoldPage
+from models.extractor.data import GoldPage, domain_of
 
 NAMES = ("fast", "rs-trafilatura", "trafilatura", "resiliparse", "justext")
 OURS = "fast"
@@ -289,18 +285,12 @@ def _kept(held_out: bool) -> Callable[[Page], bool]:
     return lambda page: is_held_out(page.url)
 
 
-@cache
-def _suffixes() -> PublicSuffixList:
-    return PublicSuffixList()
-
-
 def is_held_out(url: str) -> bool:
     """Whether the page's domain is among those that our extractor is not trained on."""
-    host = urlsplit(url).hostname or ""
     return GoldPage(
         sha1="",
         url=url,
-        domain=_suffixes().privatesuffix(host) or host,
+        domain=domain_of(url),
         page_type="",
         html="",
         main_text="",

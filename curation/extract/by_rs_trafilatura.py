@@ -12,9 +12,8 @@ from typing import Any
 
 from curation.errors import EnvironmentFault
 from curation.extract.engines import Engine, Extracted
+from curation.extract.guard import is_panic
 from curation.extract.string_engine import StringEngine
-
-_PANIC = "PanicException"
 
 
 def make() -> Engine:
@@ -37,8 +36,7 @@ def _read(extract: Callable[..., Any], html: str, url: str) -> Extracted:
     try:
         found = extract(html, url=url or None)
     except BaseException as error:
-        # A Rust panic is no Exception, and its class cannot be imported.
-        if type(error).__name__ != _PANIC:
+        if not is_panic(error):
             raise
         raise ValueError(f"rs-trafilatura panicked: {error}") from error
     return Extracted(

@@ -152,9 +152,14 @@ def attempt(work: Callable[[], _T], *, name: str, max_s: float) -> _T | Failure:
     except PAGE_FAULTS as error:
         return _failure(name, error)
     except BaseException as error:
-        if type(error).__name__ != _PANIC:
+        if not is_panic(error):
             raise
         return _failure(name, error)
+
+
+def is_panic(error: BaseException) -> bool:
+    """Whether `error` is a panic of an engine in Rust: no `Exception`, its class not importable."""
+    return type(error).__name__ == _PANIC
 
 
 def _failure(name: str, error: BaseException) -> Failure:

@@ -8,6 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -59,14 +60,13 @@ def load_pages(warc_glob: str, gold_path: Path) -> list[GoldPage]:
     """
     with gzip.open(gold_path, "rt", encoding="utf-8") as lines:
         rows = {row["sha1"]: row for row in map(json.loads, lines)}
-    suffixes = PublicSuffixList()
     pages = []
     for path in warc_files(warc_glob):
         for record in read_records(str(path)):
             if isinstance(record, WarcRecord) and record.record_type == "response":
                 digest = hashlib.sha1(record.payload, usedforsecurity=False).hexdigest()
                 if digest in rows:
-                    pages.append(_page(record, rows[digest], suffixes))
+                    pages.append(_page(record, rows[digest]))
     return pages
 
 
@@ -75,12 +75,22 @@ def warc_files(pattern: str) -> list[Path]:
     return sorted(Path(pattern).parent.glob(Path(pattern).name))
 
 
-def _page(record: WarcRecord, row: dict[str, Any], suffixes: PublicSuffixList) -> GoldPage:
-    host = urlsplit(record.url).hostname or ""
+@cache
+def _suffixes() -> PublicSuffixList:
+    return PublicSuffixList()
+
+
+def domain_of(url: str) -> str:
+    """Domain that the split goes by: registered, private suffixes such as `github.io` included."""
+    host = urlsplit(url).hostname or ""
+    return _suffixes().privatesuffix(host) or host
+
+
+def _page(record: WarcRecord, row: dict[str, Any]) -> GoldPage:
     return GoldPage(
         sha1=row["sha1"],
         url=record.url,
-        domain=suffixes.privatesuffix(host) or host,
+        domain=domain_of(record.url),
         page_type=row.get("page_type") or "",
         html=decode(record.payload, record.http_charset).text,
         main_text=row.get("main_text") or "",
