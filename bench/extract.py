@@ -1,10 +1,15 @@
 r"""Extractors side by side on pages whose main text people marked: F1, speed, errors, by page type.
 
-`python -m bench.extract --warc GLOB --gold FILE --json OUT [--engines ...]` gives each page of the
-gold, found by the SHA-1 of its payload, to every engine in turn, so that noise of the machine hits
-all alike. F1, precision and recall are over word tokens (`\w+`, lower-cased, as multisets), the
-mean over pages with `main_text`. Time is that of the process, decoding apart. A page on which an
+`python -m bench.extract --warc GLOB --gold FILE --json OUT [--engines ...]` gives the pages of the
+gold, found by the SHA-1 of their payload, to every engine in turn, a few at a time, so that noise
+of the machine hits all alike. F1, precision and recall are over word tokens (`\w+`, lower-cased, as
+multisets), the mean over pages with `main_text`. Time is that of the process, decoding apart. A page on which an
 engine raises, or takes longer than `--max-page-s`, counts as an error with F1 0.
+
+Time and text of a peer are those of its package's own call, with the settings of our adapter
+(`StringEngine.bare`) and the page as it is: what the adapter adds, such as formulas written as
+text, a title and blank lines between paragraphs, is neither paid by the peer nor to its credit.
+With `--adapters` the peers run as they do in the pipeline. Ours runs whole either way.
 
 Gold is JSON lines, plain or gz: `sha1`, `main_text`; where there are, `page_type`, and `must` and
 `must_not`, lists of snippets that the text shall and shall not contain.
@@ -13,6 +18,7 @@ Gold is JSON lines, plain or gz: `sha1`, `main_text`; where there are, `page_typ
 from __future__ import annotations
 
 import argparse
+import gc
 import glob
 import gzip
 import hashlib
@@ -22,6 +28,8 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +39,13 @@ from curation.extract.arbitration import words_of
 from curation.extract.decode import decode
 from curation.extract.engines import Engine, engine
 from curation.extract.guard import Failure, attempt
+from curation.extract.string_engine import StringEngine
 from models.extractor.data import GoldPage, domain_of
 
 NAMES = ("fast", "rs-trafilatura", "trafilatura", "resiliparse", "justext")
 OURS = "fast"
+GROUP_PAGES = 25
+"""Pages that an engine has one behind the other, before the next engine has them."""
 UNTOLD_TYPE = "untold"
 
 
@@ -56,6 +67,14 @@ class Page:
     url: str
     html: str
     decode_s: float
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """What is measured: a name, and a function from HTML and URL to text."""
+
+    name: str
+    text_of: Callable[[str, str], str]
 
 
 @dataclass
@@ -149,21 +168,41 @@ def read_pages(paths: Sequence[str], wanted: Mapping[str, Gold]) -> Iterator[Pag
             yield Page(sha1, item.url, html, cpu_s() - begun)
 
 
-def run_page(
-    page: Page, gold: Gold, engines: Sequence[Engine], tallies: Mapping[str, Tally], max_s: float
+def bare(one: Engine) -> Contestant:
+    """The call of the package that an engine is an adapter to; other engines are `adapted`."""
+    return Contestant(one.name, one.bare) if isinstance(one, StringEngine) else adapted(one)
+
+
+def adapted(one: Engine) -> Contestant:
+    """An engine as it runs in the pipeline."""
+    return Contestant(one.name, lambda html, url: one(html, url=url).text)
+
+
+def run_pages(
+    pages: Sequence[Page],
+    gold: Mapping[str, Gold],
+    contestants: Sequence[Contestant],
+    tallies: Mapping[str, Tally],
+    max_s: float,
 ) -> None:
-    """Gives one page to every engine and adds what came of it to `tallies`."""
-    for candidate in engines:
-        begun = cpu_s()
-        found = attempt(
-            lambda candidate=candidate: candidate(page.html, url=page.url),  # type: ignore[misc]
-            name=candidate.name,
-            max_s=max_s,
-        )
-        seconds = cpu_s() - begun
-        text = "" if isinstance(found, Failure) or seconds > max_s else found.text
-        failed = isinstance(found, Failure) or seconds > max_s
-        _add(tallies[candidate.name], gold, text, seconds=seconds, failed=failed)
+    """Gives some pages to everyone and adds what came of them to `tallies`.
+
+    An engine has them one behind the other, as in a worker: what another one, or the scoring, left
+    in the processor's caches is not its affair.
+    """
+    for one in contestants:
+        found = [_timed(one, page, max_s) for page in pages]
+        for page, (text, seconds, failed) in zip(pages, found, strict=True):
+            _add(tallies[one.name], gold[page.sha1], text, seconds=seconds, failed=failed)
+
+
+def _timed(one: Contestant, page: Page, max_s: float) -> tuple[str, float, bool]:
+    """Text, seconds, and whether the engine failed or took longer than `max_s`."""
+    begun = cpu_s()
+    found = attempt(partial(one.text_of, page.html, page.url), name=one.name, max_s=max_s)
+    seconds = cpu_s() - begun
+    failed = isinstance(found, Failure) or seconds > max_s
+    return "" if isinstance(found, Failure) or failed else found, seconds, failed
 
 
 def _add(tally: Tally, gold: Gold, text: str, *, seconds: float, failed: bool) -> None:
@@ -273,10 +312,17 @@ def _squeezed(text: str) -> str:
     return " ".join(text.split())
 
 
-def _rotated(engines: Sequence[Engine], number: int) -> list[Engine]:
-    """Each page begins with another engine, so that none always finds the page in the cache."""
-    place = number % len(engines)
-    return [*engines[place:], *engines[:place]]
+def _groups(pages: Iterator[Page], limit: int) -> Iterator[list[Page]]:
+    """At most `limit` pages (0: all), `GROUP_PAGES` at a time."""
+    pages = islice(pages, limit or None)
+    while group := list(islice(pages, GROUP_PAGES)):
+        yield group
+
+
+def _rotated(contestants: Sequence[Contestant], number: int) -> list[Contestant]:
+    """Each group begins with another one, so that none always finds the pages in the cache."""
+    place = number % len(contestants)
+    return [*contestants[place:], *contestants[:place]]
 
 
 def _kept(held_out: bool) -> Callable[[Page], bool]:
@@ -308,6 +354,9 @@ def arguments(args: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--engines", nargs="+", default=list(NAMES), help="names, or module:factory"
     )
+    parser.add_argument(
+        "--adapters", action="store_true", help="peers as in the pipeline, not their bare calls"
+    )
     parser.add_argument("--max-page-s", type=float, default=20.0)
     parser.add_argument("--limit", type=int, default=0, help="first pages only; 0: all")
     parser.add_argument("--held-out", action="store_true", help="only domains not trained on")
@@ -321,19 +370,18 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         InputError: no WARC file matches, or none of them holds a page of the gold.
     """
     names = [name for group in options.engines for name in group.split(",") if name]
-    engines = [engine(name) for name in names]
+    contestants = [(adapted if options.adapters else bare)(engine(name)) for name in names]
     paths = files_of(options.warc)
     gold, kept = read_gold(options.gold), _kept(options.held_out)
-    tallies = {one.name: Tally() for one in engines}
+    gc.freeze()  # the gold is ours: no engine shall pay for walks of the garbage collector over it
+    tallies = {one.name: Tally() for one in contestants}
     n_read, decode_s = 0, 0.0
-    for page in filter(kept, read_pages(paths, gold)):
+    for group in _groups(filter(kept, read_pages(paths, gold)), options.limit):
         if n_read == 0:  # what an engine loads at its first page is not the page's time
-            run_page(page, gold[page.sha1], engines, defaultdict(Tally), options.max_page_s)
-        turn = _rotated(engines, n_read)
-        run_page(page, gold[page.sha1], turn, tallies, options.max_page_s)
-        n_read, decode_s = n_read + 1, decode_s + page.decode_s
-        if n_read == options.limit:
-            break
+            run_pages(group[:1], gold, contestants, defaultdict(Tally), options.max_page_s)
+        turn = _rotated(contestants, n_read // GROUP_PAGES)
+        run_pages(group, gold, turn, tallies, options.max_page_s)
+        n_read, decode_s = n_read + len(group), decode_s + sum(page.decode_s for page in group)
     if not n_read:
         raise InputError(f"--warc {' '.join(options.warc)}: no page of {options.gold}")
     return report(tallies, decode_s=decode_s, n_read=n_read)

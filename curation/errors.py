@@ -9,7 +9,8 @@ CurationError                 the root; the command line prints it as one line a
 ├── TrainingDiverged          a gradient is not finite
 ├── FetchFailed               one file cannot be had now
 │   └── NotThere              the host says that there is no such file
-└── FetchBanned               a host answered 403
+├── FetchBanned               a host answered 403
+└── TooManyFailures           a host fails over 5 % of its requests
 
 Broken data is not an error: a page or an answer that cannot be used is a row with a reason.
 """
@@ -53,6 +54,10 @@ class NotThere(FetchFailed):
 
 class FetchBanned(CurationError):
     """A host answered 403: the whole fetch stops, and nothing is tried again."""
+
+
+class TooManyFailures(CurationError):
+    """A host fails too many requests: the whole fetch stops, and nothing is tried again."""
 
 
 class TrainingDiverged(CurationError):

@@ -16,7 +16,8 @@ from xml.etree import ElementTree
 import httpx
 
 from curation.config import FetchConfig, InputConfig
-from curation.crawl.fetch import Fetcher, check_url
+from curation.crawl.client import check_url
+from curation.crawl.fetch import Fetcher
 from curation.crawl.limits import hashed_frac
 from curation.crawl.listing import UNKNOWN_BYTES, WarcFile
 from curation.errors import ConfigError, FetchFailed, InputError, NotThere
@@ -37,6 +38,7 @@ def crawl_files(conf: InputConfig, fetch: FetchConfig) -> list[WarcFile]:
         InputError: there is no such crawl (the nearest are named), or its list is damaged.
         FetchFailed: the list cannot be had.
         FetchBanned: its host answered 403.
+        TooManyFailures: its host failed too many requests of the last minute.
     """
     address = paths_address(conf.crawl_id, fetch.base)
     check_url(address, fetch)
@@ -148,6 +150,7 @@ def with_sizes(files: Sequence[WarcFile], conf: FetchConfig) -> list[WarcFile]:
 
     Raises:
         FetchBanned: a host answered 403.
+        TooManyFailures: its host failed too many requests of the last minute.
     """
     unknown = [file.path for file in files if file.n_bytes == UNKNOWN_BYTES]
     for path in unknown:

@@ -23,17 +23,22 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _FOLD = re.compile(r"\r?\n[ \t]+")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\n]*)?\r?\n")
+_CUT_SIZE = re.compile(rb"\r?|[0-9A-Fa-f]{1,8}[ \t]*(?:;[^\n]*)?\r?")
+"""What may be left where data end between two chunks, or within the size of one."""
 _LINE_END = re.compile(rb"\r?\n")
 
 
 class HttpResponse(NamedTuple):
-    """An HTTP response; `undecodable` says why `payload` is still encoded, null where it is not."""
+    """An HTTP response."""
 
     status: int | None
     content_type: str
     charset: str | None
     payload: bytes
     undecodable: str | None
+    """Why `payload` is still encoded; None where it is not."""
+    cut: str | None = None
+    """Why `payload` is only the first part of the body, by its chunks; None where it is all."""
 
 
 class _Undecodable(Exception):
@@ -54,9 +59,14 @@ def response_of(head: bytes, body: bytes) -> HttpResponse:
     """
     status_line, _, rest = head.decode("latin-1").partition("\n")
     fields = _fields_of_payload(rest)
-    payload, undecodable = _decode(body, fields)
+    cut = undecodable = None
+    if "transfer-encoding" in fields:
+        body, undecodable, cut = _dechunked(body, fields["transfer-encoding"])
+    payload = body
+    if "content-encoding" in fields and undecodable is None:
+        payload, undecodable = _decode(body, fields["content-encoding"])
     kind, charset = _content_type(fields.get("content-type", ""))
-    return HttpResponse(_status(status_line), kind, charset, payload, undecodable)
+    return HttpResponse(_status(status_line), kind, charset, payload, undecodable, cut)
 
 
 @lru_cache(maxsize=1024)
@@ -135,16 +145,22 @@ def charset_parameter(value: str) -> str | None:
     return match[1] if match else None
 
 
-def _decode(body: bytes, fields: dict[str, str]) -> tuple[bytes, str | None]:
-    transfer, content = fields.get("transfer-encoding"), fields.get("content-encoding")
-    if not transfer and not content:
-        return body, None
-    codings = (content or "").lower().split(",")
+def _dechunked(body: bytes, transfer: str) -> tuple[bytes, str | None, str | None]:
+    """`body` without its chunks, why that cannot be had, and why it is only the first part."""
+    if "chunked" not in transfer.lower():
+        return body, None, None
+    try:
+        payload, cut = _dechunk(body)
+    except _Undecodable as error:
+        return body, str(error), None
+    return payload, None, cut
+
+
+def _decode(body: bytes, codings: str) -> tuple[bytes, str | None]:
+    """`body` without `codings`, and why they cannot all be undone."""
     payload = body
     try:
-        if "chunked" in (transfer or "").lower():
-            payload = _dechunk(payload)
-        for coding in reversed(codings):
+        for coding in reversed(codings.lower().split(",")):
             # A name that is not listed is no coding at all (`utf-8`, `none`) or a dead one.
             payload = _decoder(coding.strip(), payload)(payload)
     except _Undecodable as error:
@@ -161,23 +177,29 @@ def _decoder(coding: str, data: bytes) -> Callable[[bytes], bytes]:
     return _DECODERS.get(coding, bytes)
 
 
-def _dechunk(data: bytes) -> bytes:
+def _dechunk(data: bytes) -> tuple[bytes, str | None]:
+    """The chunks of `data` put together, and why they end before the last one; None: they do not.
+
+    The last chunk is the one of no bytes (RFC 9112, 7.1): only behind it is the body whole. Data
+    that do not begin with a chunk are given as they are: crawlers undo chunks and keep the header.
+    """
     size = _CHUNK_SIZE.match(data)
     if size is None:
-        return data
+        return data, None
     chunks, position = [], 0
     while size is not None and (n_bytes := int(size[1], 16)):
         chunk = data[size.end() : size.end() + n_bytes]
-        if len(chunk) < n_bytes:
-            raise _Undecodable(f"a chunk of {n_bytes} bytes ends after {len(chunk)}")
         chunks.append(chunk)
+        if len(chunk) < n_bytes:
+            return b"".join(chunks), f"a chunk of {n_bytes} bytes ends after {len(chunk)}"
         position = size.end() + n_bytes
         line_end = _LINE_END.match(data, position)
         position = line_end.end() if line_end else position
         size = _CHUNK_SIZE.match(data, position)
-    if size is None and position < len(data):
+    if size is None and not _CUT_SIZE.fullmatch(data, position):
         raise _Undecodable(f"no size of a chunk at byte {position}")
-    return b"".join(chunks)
+    whole = b"".join(chunks)
+    return whole, None if size else f"no last chunk after {len(chunks)} of {len(whole)} bytes"
 
 
 def _gunzip(data: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""How gently a host is asked: one rate, few connections, waits, and a stop after a ban.
+"""How gently a host is asked: one rate, few connections, waits, a stop after a ban or failures.
 
 What the processes of one machine must agree on lies in small files of one folder, under file locks
 that the system frees when a process dies. The arithmetic is pure; `HostLimits` does the files.
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO
 
 from curation.config import FetchConfig
+from curation.crawl.failures import Window, too_many_failures
 from curation.errors import FetchBanned
 
 _POLL_S = 0.02
@@ -97,7 +98,7 @@ class Throughput:
 
 @dataclass(frozen=True)
 class HostLimits:
-    """The rate, the connections and the ban of one host, shared by the processes of a machine."""
+    """Rate, connections, ban and failures of one host, shared by the processes of a machine."""
 
     conf: FetchConfig
     host: str
@@ -108,6 +109,7 @@ class HostLimits:
 
         Raises:
             FetchBanned: the host has banned this machine.
+            TooManyFailures: too many of its requests failed in the last minute.
         """
         with self._slot():
             self._wait_for_turn()
@@ -116,7 +118,28 @@ class HostLimits:
     def pause(self, seconds: float) -> None:
         """Let no process ask the host for `seconds`."""
         with self._bucket() as (file, free_at):
-            _write(file, max(free_at, time.time() + seconds))
+            _rewrite(file, repr(max(free_at, time.time() + seconds)))
+
+    def count(self, *, n_failed: int) -> None:
+        """Count one more request for all processes, of which `n_failed`, 0 or 1, failed.
+
+        Raises:
+            TooManyFailures: too many have failed now.
+        """
+        with self._window() as (file, window):
+            _rewrite(file, str(window.counted(time.time(), n_failed=n_failed)))
+        self.check_failures()
+
+    def check_failures(self) -> None:
+        """See that the host has not failed too many requests of the last minute.
+
+        Raises:
+            TooManyFailures: it has.
+        """
+        with self._window() as (_, window):
+            now = time.time()
+            if window.at(now).is_failing:
+                raise too_many_failures(self.host, window.at(now), now)
 
     def ban(self, url: str) -> FetchBanned:
         """Note the ban for all processes; the error to raise."""
@@ -147,22 +170,34 @@ class HostLimits:
             free_at, wait_s = reserved(
                 free_at, time.time(), requests_per_s=self.conf.requests_per_s, burst=self.conf.burst
             )
-            _write(file, free_at)
+            _rewrite(file, repr(free_at))
         time.sleep(wait_s)
-        # Others may have met the ban while this one waited.
+        # Others may have met the ban, or failures, while this one waited.
         self.check_ban()
+        self.check_failures()
 
     @contextlib.contextmanager
     def _bucket(self) -> Iterator[tuple[IO[str], float]]:
         """The host's bucket, locked, and the time in it."""
-        with self._path("rate").open("a+", encoding="utf-8") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            file.seek(0)
-            text = file.read()
+        with self._agreed("rate") as (file, text):
             # A clock that was set back must not stop the host for longer than these can.
             queue_s = self.conf.max_connections / self.conf.requests_per_s
             latest = time.time() + self.conf.max_retry_after_s + queue_s
             yield file, min(float(text or 0.0), latest)
+
+    @contextlib.contextmanager
+    def _window(self) -> Iterator[tuple[IO[str], Window]]:
+        """The host's requests of the last minute, locked."""
+        with self._agreed("requests") as (file, text):
+            yield file, Window.parse(text)
+
+    @contextlib.contextmanager
+    def _agreed(self, what: str) -> Iterator[tuple[IO[str], str]]:
+        """A file of the host, locked, and the text in it."""
+        with self._path(what).open("a+", encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.seek(0)
+            yield file, file.read()
 
     @contextlib.contextmanager
     def _slot(self) -> Iterator[None]:
@@ -197,7 +232,7 @@ def _locked(file: IO[str]) -> bool:
     return True
 
 
-def _write(file: IO[str], value: float) -> None:
+def _rewrite(file: IO[str], text: str) -> None:
     file.seek(0)
     file.truncate()
-    file.write(repr(value))
+    file.write(text)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from curation.crawl.http import (
+    HttpResponse,
     joined_fields,
     media_type,
     parse_fields,
@@ -47,6 +48,9 @@ class WarcRecord(NamedTuple):
     `disconnect` or `time`; None where it kept all."""
     http_head: bytes = b""
     """Status line and fields of the HTTP response as they came; empty where there is none."""
+    is_whole: bool = True
+    """Whether the file has all of the record. So it may have all of one that is `truncated` by
+    its HTTP chunks: those were cut before the record was written."""
 
     @property
     def http_headers(self) -> dict[str, str]:
@@ -135,7 +139,7 @@ def _record(
     truncated: str | None,
 ) -> WarcRecord:
     response = response_of(block.http_head, block.body) if block.http_head else None
-    undecodable = response.undecodable if response else None
+    problem, detail = _problem(block, response, is_told=truncated is not None)
     return WarcRecord(
         offset,
         length,
@@ -147,11 +151,28 @@ def _record(
         response.content_type if response else media_type(content_type),
         response.payload if response else block.body,
         response.charset if response else None,
-        block.problem or ("undecodable_payload" if undecodable else None),
-        block.detail or undecodable or "",
+        problem,
+        detail,
         truncated,
         block.http_head,
+        block.problem not in ("truncated", "damaged"),
     )
+
+
+def _problem(
+    block: Block, response: HttpResponse | None, *, is_told: bool
+) -> tuple[str | None, str]:
+    """What is wrong with a record, and the same in words.
+
+    Chunks that end early are no problem where the crawler has told (`is_told`) that it cut them.
+    """
+    if block.problem:
+        return block.problem, block.detail
+    if response and response.cut and not is_told:
+        return "truncated", response.cut
+    if response and response.undecodable:
+        return "undecodable_payload", response.undecodable
+    return None, ""
 
 
 def _iso_date(value: str) -> datetime | None:

@@ -46,16 +46,27 @@ def warc_entries(file: BinaryIO) -> list[Entry] | None:
     file.seek(0)
     if file.read(len(_ZIP_MAGIC)) != _ZIP_MAGIC:
         return None
-    try:
-        with zipfile.ZipFile(file) as archive:
-            named = [info for info in archive.infolist() if _is_warc(info.filename)]
-    except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError, ValueError):
+    listed = _directory(file)
+    if listed is None:
         return None
     size = file.seek(0, io.SEEK_END)
-    entries = [_entry(file, info, size) for info in named]
+    entries = [_entry(file, info, size) for info in listed if _is_warc(info.filename)]
     if None in entries:
         return None
     return sorted((entry for entry in entries if entry is not None), key=lambda entry: entry.start)
+
+
+def _directory(file: BinaryIO) -> list[zipfile.ZipInfo] | None:
+    """What the directory of a zip archive lists; None where it cannot be read.
+
+    Beside its own error, zipfile lets pass that of a name which is not UTF-8 and says it is, and
+    raises another for a version that it does not know.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return archive.infolist()
+    except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError):
+        return None
 
 
 def stored_content(file: BinaryIO, entry: Entry) -> BinaryIO:

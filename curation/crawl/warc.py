@@ -43,6 +43,7 @@ _ARC_START = re.compile(
     rb"(?P<url>[A-Za-z][\w.+-]*:[^\r\n]{0,7000}?) [^ \r\n]+ (?P<date>\d{8,18}) (?P<type>[^ \r\n]*)"
     rb"(?: [^ \r\n]+ [^ \r\n]+ [^ \r\n]+ \d+ [^ \r\n]+)? (?P<length>-?\d+)[ \t]*\r?\n"
 )
+_ARC_SCHEME = re.compile(rb"(?i:https?|ftp|gopher|dns|whois|filedesc|metadata):")
 _START = Start(re.compile(WARC_START.pattern + rb"|" + _ARC_START.pattern))
 
 
@@ -75,7 +76,7 @@ def read_records(path: str) -> Iterator[Item]:
 
 def why_ended_early(last: Item) -> str | None:
     """Why the reading of a file stopped before its end, told by its last item; None: it did not."""
-    if isinstance(last, Damage) or last.problem in ("truncated", "damaged"):
+    if isinstance(last, Damage) or not last.is_whole:
         return f"at byte {last.offset}: {last.detail}"
     return None
 
@@ -186,8 +187,8 @@ def _items(stream: ByteStream) -> Iterator[Item]:
 
 
 def _spoiled(item: Item, detail: str) -> Item:
-    if isinstance(item, WarcRecord) and item.problem != "truncated":
-        return item._replace(problem="damaged", detail=detail)
+    if isinstance(item, WarcRecord) and (item.is_whole or item.problem != "truncated"):
+        return item._replace(problem="damaged", detail=detail, is_whole=False)
     return item._replace(detail=f"{item.detail}; {detail}")
 
 
@@ -261,7 +262,19 @@ def _ends_at(stream: ByteStream, index: int) -> bool:
     """Whether a record may end at `index` of the window: only another or nothing follows."""
     n_filled = stream.fill(index + _LINE_BYTES)
     rest = bytes(stream.window[index:n_filled]).lstrip(b"\r\n")
-    return not rest or bool(WARC_START.match(rest) or _ARC_START.match(rest))
+    if not rest or WARC_START.match(rest):
+        return True
+    return bool(_ARC_START.match(rest)) and not _is_within_scheme(stream.window, index)
+
+
+def _is_within_scheme(window: bytearray, index: int) -> bool:
+    """Whether `index` cuts the line of an ARC record within the scheme of its URL.
+
+    A length that is too long by a byte makes `http:` into `ttp:`, which looks like a scheme too.
+    """
+    start = window.rfind(b"\n", 0, index) + 1
+    scheme = _ARC_SCHEME.match(window, start)
+    return scheme is not None and start < index < scheme.end()
 
 
 def _start_of_next(stream: ByteStream, n_bytes: int) -> int:

@@ -32,14 +32,13 @@ TAG_CODES = {tag: code for code, tag in enumerate(BLOCK_TAGS)}
 _OTHERS = (
     "tbody", "thead", "tfoot", "center", "dir", "menu", "hgroup", "search", "legend", "optgroup",
     "select", "dialog", "marquee", "frameset", "colgroup", "picture", "video", "audio", "hr",
-    "turbo-frame",
 )  # fmt: skip
 _BREAKING = TAG_CODES | dict.fromkeys(_OTHERS, TAG_CODES["other"])
 _PRE_CODE = TAG_CODES["pre"]
 _SILENT = frozenset({
     "style", "svg", "iframe", "object", "embed", "canvas", "textarea", "datalist", "input", "meta",
-    "link", "title", "head", "base", "map", "area", "frame", "noframes", "!doctype", "-comment",
-    "param", "source", "track", "col", "rp", "applet", "template", "noscript", "",
+    "link", "title", "head", "base", "map", "area", "frame", "noframes",
+    "param", "source", "track", "col", "rp", "applet", "template", "noscript",
 })  # fmt: skip
 """Elements whose content is not text of the page."""
 _FURNITURE = frozenset({"nav", "footer", "select", "option", "optgroup"})
@@ -57,9 +56,27 @@ _INLINE_KINDS = {"a": _ANCHOR, "b": _STRONG, "strong": _STRONG, "br": _LINE_BREA
     ("em", "i", "u", "small", "sup", "sub", "font", "code", "kbd", "mark", "time"), _PLAIN
 )
 """The plain ones are entered without a look at their attributes."""
-_ALL_KINDS = _BREAKING | _INLINE_KINDS | dict.fromkeys(_SILENT, _SILENCE)
-_MAIN_KINDS = _ALL_KINDS | dict.fromkeys(_FURNITURE, _SILENCE)
 
+_KINDS = _BREAKING | _INLINE_KINDS | dict.fromkeys(_SILENT, _SILENCE)
+
+
+def _numbers_of_tags() -> dict[str, int]:
+    """Lexbor's number of each tag in `_KINDS`, of comments and of texts.
+
+    To ask a node for its number takes half as long as to ask for its tag, which makes a string.
+    """
+    parser = LexborHTMLParser("<body>text<!-- comment -->")
+    nodes = [parser.create_node(tag) for tag in _KINDS]
+    nodes += [node for body in parser.css("body") for node in body.iter(include_text=True)]
+    return {node.tag or "": node.tag_id for node in nodes}
+
+
+_NUMBERS = _numbers_of_tags()
+_TEXT, _COMMENT = _NUMBERS["-text"], _NUMBERS["-comment"]
+_ALL_KINDS = {_NUMBERS[tag]: kind for tag, kind in _KINDS.items()} | {_COMMENT: _SILENCE}
+_MAIN_KINDS = _ALL_KINDS | {_NUMBERS[tag]: _SILENCE for tag in _FURNITURE}
+_SPEAKING = frozenset({"id", "role", "itemtype", "hidden", "aria-hidden", "style"})
+"""Attributes that say something of an element, besides its class."""
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _SCHEMA_TYPE = re.compile(r'"@type"\s*:\s*\[?\s*"([^"]{1,60})"')
 _NOSCRIPT = re.compile(r"(?i)<(/?)noscript\b")
@@ -137,7 +154,7 @@ def read_page(html: str, *, names_of: NamesReader) -> Page:
     return _read(_NOSCRIPT.sub(r"<\1div", html), names_of, _ALL_KINDS)
 
 
-def _read(html: str, names_of: NamesReader, kinds: dict[str, int]) -> Page:
+def _read(html: str, names_of: NamesReader, kinds: dict[int, int]) -> Page:
     parser = LexborHTMLParser(html)
     walk = _Walk(names_of, kinds=kinds)
     if parser.body is not None:
@@ -148,7 +165,13 @@ def _read(html: str, names_of: NamesReader, kinds: dict[str, int]) -> Page:
 class _Walk:
     """State of a walk: the open block, and the open elements."""
 
-    def __init__(self, names_of: NamesReader, *, kinds: dict[str, int]) -> None:
+    __slots__ = (
+        "_after_break", "_bold_depth", "_element", "_kinds", "_link_depth", "_mask",
+        "_n_bold_chars", "_n_breaks", "_n_images", "_n_link_chars", "_n_links", "_names_of",
+        "_parts", "_pre_depth", "blocks", "elements", "schema_types",
+    )  # fmt: skip
+
+    def __init__(self, names_of: NamesReader, *, kinds: dict[int, int]) -> None:
         self.blocks = Blocks()
         self.elements = Elements()
         self.schema_types: list[str] = []
@@ -165,29 +188,44 @@ class _Walk:
         self._after_break = False
 
     def run(self, body: LexborNode) -> None:
-        """Visits `body` and all below it, depth first."""
+        """Visits `body` and all below it, depth first.
+
+        The commonest nodes are dealt with in the loop itself: a call costs more than they do.
+        """
         node = body
         open_nodes: list[tuple[LexborNode, int]] = []
-        parts, enter, leave, add = self._parts, self._enter, self._leave, self._add
+        push, pop, parts = open_nodes.append, open_nodes.pop, self._parts
+        kind_of, leave, add = self._kinds.get, self._leave, self._add
         for _ in range(MAX_NODES):
-            tag = node.tag
-            if tag == "-text":
+            number = node.tag_id
+            if number == _TEXT:
                 text = node.text_content or ""
                 if not text.isspace():
                     add(text)
                 elif parts:
                     parts.append(text)
-            elif (kind := enter(tag or "", node)) >= 0:
-                if (child := node.first_child) is not None:
-                    open_nodes.append((node, kind))
-                    node = child
-                    continue
+            else:
+                code = kind_of(number, _SPAN)
+                if code >= 0:
+                    kind = self._open(code, node)
+                elif code != _SILENCE:
+                    kind = self._enter(code, node)
+                else:
+                    kind = _SKIP
+                if kind >= 0:
+                    child = node.first_child
+                    if child is not None:
+                        push((node, kind))
+                        node = child
+                        continue
+                    if kind:
+                        leave(kind)
+            following = node.next
+            while following is None and open_nodes:
+                node, kind = pop()
                 if kind:
                     leave(kind)
-            while (following := node.next) is None and open_nodes:
-                node, kind = open_nodes.pop()
-                if kind:
-                    leave(kind)
+                following = node.next
             if following is None:
                 break
             node = following
@@ -202,19 +240,14 @@ class _Walk:
         if self._bold_depth:
             self._n_bold_chars += len(text)
 
-    def _enter(self, tag: str, node: LexborNode) -> int:
-        """Opens an element. `_SKIP`: nothing in it is read; else what `_leave` has to close."""
-        code = self._kinds.get(tag, _SPAN)
-        if code >= 0:
-            return self._open(code, tag, node)
-        if code == _SILENCE:
-            return _SKIP
+    def _enter(self, code: int, node: LexborNode) -> int:
+        """Opens an element within a line. `_SKIP`: nothing in it is read."""
         if code == _ANCHOR:
             self._link_depth += 1
             self._n_links += 1
             return _LINK
         if code == _SPAN:
-            return self._inline(tag, node)
+            return self._inline(node)
         if code == _STRONG:
             self._bold_depth += 1
             return _BOLD
@@ -223,9 +256,12 @@ class _Walk:
             return _SKIP
         return _INLINE
 
-    def _inline(self, tag: str, node: LexborNode) -> int:
+    def _inline(self, node: LexborNode) -> int:
         """An element within a line: a picture, a script, a formula, or a span of text."""
+        tag = node.tag or ""
         attributes = node.attributes
+        if tag == "span" and not attributes:
+            return _INLINE
         classes = attributes.get("class")
         mask = self._names_of(classes).mask if classes else FORMULA
         if (tag != "span" or mask & FORMULA) and self._is_formula(tag, node, attributes):
@@ -265,10 +301,10 @@ class _Walk:
         elif kind == _BOLD:
             self._bold_depth -= 1
 
-    def _open(self, code: int, tag: str, node: LexborNode) -> int:
+    def _open(self, code: int, node: LexborNode) -> int:
         attributes = node.attributes
         mask, score, key = self._read_names(attributes) if attributes else NO_NAMES
-        if mask & FORMULA and self._is_formula(tag, node, attributes):
+        if mask & FORMULA and self._is_formula(node.tag or "", node, attributes):
             return _SKIP
         if self._parts:
             self._flush()
@@ -289,7 +325,7 @@ class _Walk:
     def _read_names(self, attributes: dict[str, str | None]) -> Names:
         classes = attributes.get("class")
         names = self._names_of(classes) if classes else NO_NAMES
-        if len(attributes) == 1 and classes:
+        if _SPEAKING.isdisjoint(attributes):
             return names
         if value := attributes.get("id"):
             names = self._names_of.with_token(names, value)

@@ -11,12 +11,12 @@ from importlib import import_module
 from typing import Any
 
 from curation.errors import EnvironmentFault
-from curation.extract.engines import Engine, Extracted
+from curation.extract.engines import Extracted
 from curation.extract.guard import is_panic
 from curation.extract.string_engine import StringEngine
 
 
-def make() -> Engine:
+def make() -> StringEngine:
     """The engine `rs-trafilatura`; its confidence is its `extraction_quality`.
 
     Raises:
@@ -29,19 +29,35 @@ def make() -> Engine:
             "extract.engine: rs-trafilatura is not installed here; "
             "`pip install rs-trafilatura==0.1.1`, or choose another engine"
         ) from error
-    return StringEngine("rs-trafilatura", partial(_read, extract))
+    return StringEngine(
+        "rs-trafilatura", read=partial(_read, extract), bare=partial(_bare_text, extract)
+    )
+
+
+def _bare_text(extract: Callable[..., Any], html: str, url: str) -> str:
+    text: str = _found(extract, html, url).main_content or ""
+    return text
 
 
 def _read(extract: Callable[..., Any], html: str, url: str) -> Extracted:
-    try:
-        found = extract(html, url=url or None)
-    except BaseException as error:
-        if not is_panic(error):
-            raise
-        raise ValueError(f"rs-trafilatura panicked: {error}") from error
+    found = _found(extract, html, url)
     return Extracted(
         title=" ".join((found.title or "").split()),
         text=found.main_content or "",
         page_type=found.page_type or "",
         confidence=found.extraction_quality,
     )
+
+
+def _found(extract: Callable[..., Any], html: str, url: str) -> Any:
+    """What the package finds.
+
+    Raises:
+        ValueError: it panicked over the page.
+    """
+    try:
+        return extract(html, url=url or None)
+    except BaseException as error:
+        if not is_panic(error):
+            raise
+        raise ValueError(f"rs-trafilatura panicked: {error}") from error

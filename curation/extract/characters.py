@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Doubles = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 _DIGIT, _UPPER, _LETTER, _STOP, _COMMA, _SIGN, _MONEY, _SPACE = _KINDS = tuple(
     1 << bit for bit in range(8)
@@ -26,13 +25,15 @@ def _kinds_of(char: str) -> int:
     return bits | _SPACE * char.isspace()
 
 
-_TABLE = np.array([_kinds_of(chr(code)) for code in range(_N_CLASSED)] + [_LETTER], np.uint8)
-_BITS, _FIELD = 21, (1 << 21) - 1
-_PACKED: tuple[Ints, ...] = tuple(
-    np.sum([(_TABLE & bit != 0).astype(np.int64) << _BITS * k for k, bit in enumerate(kinds)], 0)
-    for kinds in (_KINDS[:3], _KINDS[3:6], _KINDS[6:])
+_BITS, _numbers = np.unique(
+    np.array([_kinds_of(chr(code)) for code in range(_N_CLASSED)] + [_LETTER], np.uint8),
+    return_inverse=True,
 )
-"""Tables from code point to what it adds to the counts of three kinds."""
+"""Combinations of kinds that occur, as bits."""
+_TABLE = _numbers.astype(np.uint8)
+"""Number of the combination of each code point; the last stands for all beyond."""
+_N = len(_BITS)
+_IS_OF_KIND = np.array([_BITS & kind != 0 for kind in _KINDS], np.float64)
 
 
 @dataclass(frozen=True)
@@ -58,22 +59,17 @@ class Characters:
 
 
 def count_characters(texts: Sequence[str]) -> Characters:
-    """Counts over `texts`, none of them empty. Cost: about 10 ns a character.
-
-    Three counts share an integer of 63 bits, so that those of a text beyond two million characters
-    run over into each other.
-    """
+    """Counts over `texts`, none of them empty. Cost: about 9 ns a character."""
     total = np.array(list(map(len, texts)), np.int64)
     behind = np.cumsum(total)
     first = behind - total
     codes = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), np.uint32)
-    codes = np.minimum(codes, _N_CLASSED)
-    packed = [np.add.reduceat(table[codes], first) for table in _PACKED]
-    counts = [numbers >> shift & _FIELD for numbers in packed for shift in (0, _BITS, 2 * _BITS)]
-    digits, upper, letters, stops, commas, signs, money, spaces = np.array(
-        counts[: len(_KINDS)], np.float64
-    )
-    last, begin = _TABLE[codes[behind - 1]], _TABLE[codes[first]]
+    numbers = _TABLE.take(codes, mode="clip")
+    place = np.repeat(np.arange(0, _N * len(texts), _N), total)
+    place += numbers
+    counts = np.bincount(place, minlength=_N * len(texts)).reshape(-1, _N)
+    digits, upper, letters, stops, commas, signs, money, spaces = _IS_OF_KIND @ counts.T
+    last, begin = _BITS[numbers[behind - 1]], _BITS[numbers[first]]
     no_word = begin & (_DIGIT | _LETTER) == 0
     return Characters(
         total.astype(np.float64), digits, upper, letters, stops, commas, signs, money, spaces,

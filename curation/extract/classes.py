@@ -62,11 +62,15 @@ HIDDEN = 1 << len(GROUPS)
 """Bit of an element that its style or an attribute hides; stands above the groups."""
 FORMULA = HIDDEN << 1
 """Bit of names that those of a formula may be among."""
-_FORMULA_SIGN = re.compile(r"(?i)math|tex(?!t)|mjx")
+_FORMULA_SIGN = re.compile(rb"math|tex(?!t)|mjx")
 
 _BIT = {word: 1 << bit for bit, words in enumerate(_GROUPS.values()) for word in words.split()}
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-_MAX_CACHED = 1 << 15
+_CAPITALS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+"""Where a capital begins a word."""
+_LETTERS = b"abcdefghijklmnopqrstuvwxyz"
+_TO_WORDS = bytes(code if code in _LETTERS else ord(" ") for code in range(256))
+_DIGITS = "0123456789"
+_MAX_CACHED = 1 << 16
 _MAX_CHARS = 300
 _KEY_MASK = (1 << 40) - 1
 
@@ -85,11 +89,18 @@ class Names(NamedTuple):
 NO_NAMES = Names(0, 0.0, 0)
 
 
-def words_of(names: str) -> list[str]:
-    """Words of a class or id attribute, lower-cased: `PostBody main-nav` -> post body main nav."""
-    if names.isalpha() and names.islower() and names.isascii():
-        return [names]
-    return [word.lower() for word in _WORDS.findall(names)]
+def words_of(names: str) -> list[bytes]:
+    """Words of a class or id attribute, lower-cased: `PostBody main-nav` -> post body main nav.
+
+    As bytes, which are cut in half the time that a regular expression takes.
+    """
+    return _parted(names).translate(_TO_WORDS).split()
+
+
+def _parted(names: str) -> bytes:
+    if not names.islower():
+        names = _CAPITALS.sub(" ", names)
+    return names.encode(errors="replace").lower()
 
 
 class NamesReader:
@@ -97,42 +108,33 @@ class NamesReader:
 
     def __init__(self, weights: Mapping[str, float]) -> None:
         self._known = {
-            word: (_BIT.get(word, 0), weights.get(word, 0.0)) for word in {**_BIT, **weights}
+            word.encode(): (_BIT.get(word, 0), weights.get(word, 0.0))
+            for word in {**_BIT, **weights}
         }
-        self._tokens: dict[str, tuple[int, float]] = {}
-        self._classes: dict[str, Names] = {}
+        self._read: dict[str, Names] = {}
 
     def __call__(self, classes: str) -> Names:
         """What the class attribute `classes` says."""
-        names = self._classes.get(classes)
-        if names is None:
-            if len(self._classes) >= _MAX_CACHED:
-                self._classes.clear()
-            names = self._classes[classes] = self._names(classes[:_MAX_CHARS])
-        return names
+        return self._read.get(classes) or self._new(classes)
 
     def with_token(self, names: Names, token: str) -> Names:
         """`names` and what an id or a role says. The key stays: ids differ in what is alike."""
-        token = token[:_MAX_CHARS]
-        mask, score = self._tokens.get(token) or self._token(token)
+        token = token.rstrip(_DIGITS)  # ids are often numbered; digits are no words
+        mask, score, _ = self._read.get(token) or self._new(token)
         return Names(names.mask | mask, names.score + score, names.key)
 
-    def _names(self, classes: str) -> Names:
-        mask, score, tokens = 0, 0.0, self._tokens
-        for token in classes.split():
-            known = tokens.get(token) or self._token(token)
-            mask |= known[0]
-            score += known[1]
-        return Names(mask, score, hash(classes) & _KEY_MASK)
+    def _new(self, names: str) -> Names:
+        if len(self._read) >= _MAX_CACHED:
+            self._read.clear()
+        read = self._read[names] = self._names(names[:_MAX_CHARS])
+        return read
 
-    def _token(self, token: str) -> tuple[int, float]:
-        if len(self._tokens) >= _MAX_CACHED:
-            self._tokens.clear()
-        mask = FORMULA if _FORMULA_SIGN.search(token) else 0
+    def _names(self, names: str) -> Names:
+        parted = _parted(names)
+        mask = FORMULA if _FORMULA_SIGN.search(parted) else 0
         score, known_words = 0.0, self._known
-        for word in words_of(token):
+        for word in parted.translate(_TO_WORDS).split():
             if known := known_words.get(word):
                 mask |= known[0]
                 score += known[1]
-        self._tokens[token] = (mask, score)
-        return mask, score
+        return Names(mask, score, hash(names) & _KEY_MASK)

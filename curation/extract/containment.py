@@ -37,6 +37,7 @@ from curation.extract.child import (
     Task,
 )
 from curation.extract.guard import Failure
+from curation.extract.oom_kills import n_oom_kills
 
 _TICK_MS = 200
 """How often a child that does not answer is looked at."""
@@ -181,6 +182,7 @@ class _Child:
         self.n_tasks = 0
         self.rss_bytes = 0
         self._first_rss_bytes: int | None = None
+        self._first_oom_kills = n_oom_kills()
         self._process, read_fd, write_fd = _spawn()
         self.pid = self._process.pid
         self.end = weakref.finalize(self, _end, self._process, read_fd, write_fd, os.getpid())
@@ -271,11 +273,16 @@ class _Child:
         if code == OUT_OF_MEMORY_EXIT:
             words = f"more than {self._limits.max_task_bytes} bytes of memory asked for"
             return _Death(self._step, "out_of_memory", words, is_sure=False)
-        if code == -signal.SIGKILL:
-            words = "killed by SIGKILL, as the kernel does when the machine has no memory left"
+        if code == -signal.SIGKILL and self._is_for_memory():
+            words = "killed by SIGKILL while the kernel killed for lack of memory"
             return _Death(self._step, "out_of_memory", words, is_sure=False)
         words = f"ended with exit code {code}" if code >= 0 else f"killed by {_signal_name(-code)}"
         return _Death(self._step, "crashed", words, is_sure=False)
+
+    def _is_for_memory(self) -> bool:
+        """Whether the kernel has killed for lack of memory since the child began."""
+        now = n_oom_kills()
+        return now is not None and self._first_oom_kills is not None and now > self._first_oom_kills
 
 
 class _Overdue(Exception):

@@ -35,8 +35,15 @@ _MIN_UTF8_CHARS = 4
 """Characters beyond ASCII in valid UTF-8 that outweigh a declaration of another charset."""
 _MIN_DETECTED_BYTES = 4
 """Bytes beyond ASCII without which statistics are not asked: Windows-1252 is likelier."""
-_MIN_NUL_FRAC = 0.3
-"""Share of NUL bytes from which a page without any declaration is UTF-16."""
+_MIN_NUL_FRAC = 0.2
+"""Share of NUL among every second byte from which a page is UTF-16. Markup has nearly nothing
+else; a text in another script than Latin has one for each space, digit and letter of a tag."""
+_MIN_NULS = 8
+"""NUL bytes from which that is no accident: eight characters."""
+_MAX_OTHER_NUL_FRAC = 0.6
+"""NUL among the bytes between those, for each NUL there, up to which a page is UTF-16. Text has
+next to none; half as many are UTF-32, which browsers do not know and which reads alike, as NUL is
+taken out; as many are no text."""
 
 _OTHER_LABELS = {
     # WHATWG's labels that resiliparse does not know.
@@ -94,13 +101,16 @@ def decode(payload: bytes, http_charset: str | None) -> Decoded:
 
     That is the order of the HTML standard, section 13.2.3.2. Pages say what is not true, so a
     charset is passed over that plainly fails: an unknown name, more than a tenth of the characters
-    beyond ASCII unreadable, UTF-16 without a NUL byte, or any other charset than UTF-8 where the
-    bytes are valid UTF-8 with at least four characters beyond ASCII. Where nothing is left, the
-    standard's default: Windows-1252, in which every byte is a character.
+    beyond ASCII unreadable, UTF-16 without a NUL byte, any other charset than UTF-16 where every
+    second byte is NUL, or than UTF-8 where the bytes are valid UTF-8 with at least four characters
+    beyond ASCII. Where nothing is left, the standard's default: Windows-1252, in which every byte
+    is a character.
     """
     for bom, codec in _BOMS:
         if payload.startswith(bom):
             return _decoded(payload[len(bom) :], codec, "bom")
+    if wide_codec := _wide_codec(payload[:_PRESCAN_BYTES]):
+        return _decoded(payload, wide_codec, _wide_source(payload, http_charset, wide_codec))
     utf8_text = _utf8_text(payload)
     n_utf8_chars = 0 if utf8_text is None else _n_wide_chars(payload, utf8_text)
     is_utf8 = utf8_text is not None
@@ -115,6 +125,29 @@ def decode(payload: bytes, http_charset: str | None) -> Decoded:
         if not _fails(payload, codec, decoded.text):
             return decoded
     return _decoded(payload, "cp1252", "fallback")
+
+
+def _wide_codec(head: bytes) -> str | None:
+    """UTF-16 in the byte order that the beginning of a page shows; None where it is not UTF-16.
+
+    The standard's prescan looks for `<?x` in two-byte characters only. Where every second byte is
+    NUL, no other charset can be true, whatever is declared: there is no NUL in HTML.
+    """
+    if label := wide_xml_label(head):
+        return label.replace("utf-16", "utf-16-")
+    n_first, n_second = head[::2].count(0), head[1::2].count(0)
+    n_most, n_other = max(n_first, n_second), min(n_first, n_second)
+    if n_most < max(_MIN_NULS, _MIN_NUL_FRAC * len(head) / 2):
+        return None
+    if n_other > _MAX_OTHER_NUL_FRAC * n_most:
+        return None
+    return "utf-16-le" if n_second > n_first else "utf-16-be"
+
+
+def _wide_source(payload: bytes, http_charset: str | None, codec: str) -> Source:
+    if http_charset and _codec(http_charset) == codec:
+        return "header"
+    return "xml" if wide_xml_label(payload) else "detected"
 
 
 def _candidates(
@@ -135,8 +168,6 @@ def _declared(payload: bytes, *, is_late_read: bool) -> tuple[str, Source] | Non
     A later `<meta>` comes last: the standard reads it while it parses.
     """
     head = payload[:_PRESCAN_BYTES]
-    if label := wide_xml_label(head):
-        return label.replace("utf-16", "utf-16-"), "xml"
     if codec := _first_codec(meta_labels(head)):
         return codec, "meta"
     if (label := xml_label(head)) and (codec := _codec_in_ascii(label)):
@@ -163,9 +194,6 @@ def _codec(label: str) -> str | None:
 
 
 def _detected_codec(payload: bytes, *, is_utf8: bool) -> str | None:
-    head = payload[:_PRESCAN_BYTES]
-    if head.count(0) > _MIN_NUL_FRAC * len(head):
-        return "utf-16-le" if head[1::2].count(0) > head[::2].count(0) else "utf-16-be"
     if is_utf8:
         return _escaped_codec(payload) or "utf-8"
     if len(payload.translate(None, _ASCII)) < _MIN_DETECTED_BYTES:

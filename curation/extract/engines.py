@@ -32,7 +32,9 @@ _PACKAGES = MappingProxyType({
     "resiliparse": "resiliparse",
     "justext": "jusText",
 })  # fmt: skip
-"""Package whose version decides what an engine finds."""
+"""Package whose version decides what an engine finds, beside `ADAPTERS`."""
+ADAPTERS = 2
+"""Raised when an adapter makes other texts of what the same package gives."""
 
 UNION_SIGN = "+"
 """Between the names of engines that all run, so that arbitration chooses among their texts."""
@@ -105,7 +107,7 @@ def version_of(name: str) -> str:
         return UNION_SIGN.join(version_of(part.strip()) for part in name.split(UNION_SIGN))
     made = engine(name)  # it is there, or says what is missing
     if name in _PACKAGES:
-        return version(_PACKAGES[name])
+        return f"{version(_PACKAGES[name])}+{ADAPTERS}"
     return str(getattr(made, "version", ""))
 
 

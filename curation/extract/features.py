@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from curation.extract import page_signs
 from curation.extract.blocks import BLOCK_TAGS, TAG_CODES, Blocks, Elements, Page
 from curation.extract.characters import count_characters
-from curation.extract.classes import GROUPS
+from curation.extract.classes import FORMULA, GROUPS
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -23,6 +23,8 @@ Ints = NDArray[np.int64]
 
 _N_LEVELS = 5
 _N_MASK_BITS = len(GROUPS) + 1
+_N_NAME_BITS = FORMULA.bit_length()
+"""Bits of `classes.Names.mask`."""
 _OWN_TAGS = (
     "p", "div", "li", "td", "th", "h1", "h2", "h3", "h4", "pre", "dt", "dd", "button", "label",
     "figcaption", "section", "option", "other",
@@ -196,21 +198,22 @@ def _inherited(parent: Ints, masks: Ints, score: Doubles) -> tuple[Ints, Doubles
     """Unions of `masks` over each element and all around it; depth, sum, min and max of scores.
 
     By pointer doubling: after k rounds a row holds what 2^k steps up have to say. The row behind
-    the last stands for what is around the body.
+    the last stands for what is around the body. Both masks go in one number.
     """
     n = len(parent)
     up = np.append(parent, n)
     up[0] = n
-    unions = np.append(masks, np.zeros((len(masks), 1), np.int64), axis=1)
-    sums = np.zeros((2, n + 1))
+    union = np.append(masks[0] | masks[1] << _N_NAME_BITS, 0)
+    sums, least = np.zeros((2, n + 1)), np.zeros((2, n + 1))
     sums[0, 1:n], sums[1, :n] = 1, score
-    low = high = sums[1]
-    while (up[:n] < n).any():
-        unions = unions | unions[:, up]
-        sums = sums + sums[:, up]
-        low, high = np.minimum(low, low[up]), np.maximum(high, high[up])
-        up = up[up]
-    return unions[:, :n], np.stack([*sums, low, high])[:, :n]
+    least[0, :n], least[1, :n] = score, -score
+    while up[:n].min(initial=n) < n:
+        union |= union.take(up)
+        sums += sums.take(up, axis=1)
+        np.minimum(least, least.take(up, axis=1), out=least)
+        up = up.take(up)
+    unions = np.stack([union & (1 << _N_NAME_BITS) - 1, union >> _N_NAME_BITS])
+    return unions[:, :n], np.stack([*sums, least[0], -least[1]])[:, :n]
 
 
 def _put_text(rows: _Rows, blocks: Blocks) -> tuple[_Sums, Doubles]:
@@ -388,8 +391,9 @@ def _likeness_to_title(page: Page, sums: _Sums, headings: Ints) -> Doubles:
         return likeness
     near = (sums.chars > 0.4 * len(title)) & (sums.chars < 1.5 * len(title) + 10)
     for index in np.flatnonzero(near | ((headings > 0) & (sums.chars < 300)))[:40].tolist():
-        own = set(_WORD.findall(page.blocks.text[index].lower()))
-        likeness[index] = len(own & words) / len(own | words)
+        own = _WORD.findall(page.blocks.text[index].lower())
+        if shared := words.intersection(own):
+            likeness[index] = len(shared) / len(words.union(own))
     return likeness
 
 

@@ -50,7 +50,7 @@ class KnownFault(Exception):
 
 PAGE_FAULTS: tuple[type[Exception], ...] = (
     LxmlError,  # a page that libxml2 cannot parse: jusText, where only comments are left
-    ValueError,  # characters that XML does not know: jusText; too deep a nesting: resiliparse
+    ValueError,  # characters that XML does not know: jusText
     RecursionError,
     MemoryError,
     TypeError,

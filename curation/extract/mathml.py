@@ -14,9 +14,8 @@ from selectolax.lexbor import LexborNode
 
 from curation.extract import content_mathml
 from curation.extract.content_mathml import children, local_name
+from curation.extract.math_accents import above, below, takes_limits
 from curation.extract.math_rows import (
-    MODULO,
-    SINGLE,
     Piece,
     assembled,
     base_of,
@@ -25,31 +24,20 @@ from curation.extract.math_rows import (
     with_script,
     written,
 )
-from curation.extract.math_symbols import (
-    ACCENTS,
-    ALPHABETS,
-    ENCLOSURES,
-    FUNCTIONS,
-    UNDERS,
-    WIDE,
-    Kind,
-    escaped,
-    symbol,
+from curation.extract.math_symbols import ENCLOSURES, Kind, symbol
+from curation.extract.mathml_leaves import (
+    BLANKS,
+    characters,
+    identifier,
+    number,
+    operator,
+    space_of_width,
+    text_leaf,
 )
 
 _MAX_DEPTH = 50
 
 _TRANSPARENT = frozenset({"mrow", "mstyle", "mpadded", "merror", "math", "mtd", "a", "mlabel"})
-_EXTENSIBLE = {r"\to": r"\xrightarrow", r"\longrightarrow": r"\xrightarrow"}
-_NAMED_SPACES = {
-    "veryverythinmathspace": 0.06, "verythinmathspace": 0.11, "thinmathspace": 0.17,
-    "mediummathspace": 0.22, "thickmathspace": 0.28, "verythickmathspace": 0.33,
-    "veryverythickmathspace": 0.39,
-}  # fmt: skip
-_EMS = {"em": 1.0, "ex": 0.45, "px": 1 / 16, "pt": 1 / 12, "mm": 0.24, "cm": 2.4}
-_WIDTH = re.compile(r"\s*(-?\d*\.?\d+)\s*(em|ex|px|pt|mm|cm)\s*", re.IGNORECASE)
-
-_BLANKS = re.compile(r"[ \t\r\n\f\v]+")
 _SPACES = re.compile(r"(?<=\\\\) {2,}|(?<!\\) {2,}")
 
 
@@ -66,11 +54,11 @@ def latex_of(math: LexborNode) -> str:
 
 def latex_of_text(text: str) -> str:
     """LaTeX of characters in a row, such as `x²≤α`."""
-    return _on_one_line(_bare(text).latex)
+    return _on_one_line(characters(text).latex)
 
 
 def _on_one_line(latex: str) -> str:
-    return _SPACES.sub(" ", _BLANKS.sub(" ", latex)).strip()
+    return _SPACES.sub(" ", BLANKS.sub(" ", latex)).strip()
 
 
 def _row(node: LexborNode, depth: int) -> Piece:
@@ -81,9 +69,9 @@ def _row(node: LexborNode, depth: int) -> Piece:
 def _piece(node: LexborNode, depth: int) -> Piece:
     node = _innermost(node)
     if node.is_text_node:
-        return _bare(node.text(strip=True))
+        return characters(node.text(strip=True))
     if depth > _MAX_DEPTH:
-        return _bare(node.text())
+        return characters(node.text())
     name = local_name(node)
     if handler := _HANDLERS.get(name):
         return handler(node, depth)
@@ -110,97 +98,15 @@ def _innermost(node: LexborNode) -> LexborNode:
     return node
 
 
-# Leaves
-
-
-def _bare(text: str) -> Piece:
-    """Text outside of any leaf, or of what is not understood: sign by sign."""
-    return assembled([Piece(*symbol(char)) for char in " ".join(text.split())])
-
-
-def _identifier(node: LexborNode, depth: int) -> Piece:
-    text = node.text(strip=True).strip("\u2061\u2062\u2063")
-    if (name := "".join(text.split())) in FUNCTIONS:
-        return Piece("\\" + name, "prefix")
-    if text == "mod":
-        return Piece(MODULO, "relation")
-    if len(text) > 1 and text.isalpha():
-        return Piece(_word(text, node.attributes.get("mathvariant")))
-    piece = Piece(*symbol(text)) if len(text) == 1 else _bare(text)
-    alphabet = ALPHABETS.get(node.attributes.get("mathvariant") or "")
-    if alphabet and text.isalnum() and not (alphabet == r"\mathrm" and not text.isascii()):
-        return piece._replace(latex=f"{alphabet}{{{piece.latex}}}")
-    return piece
-
-
-def _word(text: str, variant: str | None) -> str:
-    """A name of several letters; those that LaTeX's alphabets lack stand as text."""
-    if not text.isascii():
-        return _bare(text).latex if _is_greek(text) else rf"\text{{{text}}}"
-    return f"{ALPHABETS.get(variant or 'normal', ALPHABETS['normal'])}{{{text}}}"
-
-
-def _is_greek(text: str) -> bool:
-    return any("\u0370" <= char <= "\u03ff" or char >= "\U0001d400" for char in text)
-
-
-def _number(node: LexborNode, depth: int) -> Piece:
-    text = "".join(node.text(strip=True).split())
-    if text.isascii() and text.replace(".", "").replace(",", "").isalnum():
-        return Piece(text)
-    return Piece("".join(symbol(char)[0] for char in text))
-
-
-def _operator(node: LexborNode, depth: int) -> Piece:
-    text = node.text(strip=True)
-    if len(text) == 1:
-        return Piece(*symbol(text))
-    if (name := "".join(text.split())) in FUNCTIONS:
-        return Piece("\\" + name, "prefix")
-    if text == "mod":
-        return Piece(MODULO, "relation")
-    if text in ("...", "⋅⋅⋅", "···"):
-        return Piece(r"\dots", "prefix")
-    if len(text) > 1 and text.isalpha():
-        return Piece(rf"\operatorname{{{text}}}", "prefix")
-    signs = [symbol(char) for char in text if not char.isspace()]
-    latex = "".join(sign for sign, _ in signs)
-    kinds = {kind for _, kind in signs if kind != "space"}
-    return Piece(latex, kinds.pop() if len(kinds) == 1 else "relation" if kinds else "space")
-
-
-def _text(node: LexborNode, depth: int) -> Piece:
-    raw = node.text()
-    # MathML trims the text of its leaves; where it does not come of indentation, it was meant.
-    text = _BLANKS.sub(" ", raw.strip() if "\n" in raw else raw)
-    if not text.strip():
-        return Piece(r"\ " if text else "", "space")
-    if len(text) == 1 and not text.isalpha():
-        return Piece(*symbol(text))
-    if text.isascii() and text.replace(".", "", 1).isdigit():
-        return Piece(text)
-    return Piece(rf"\text{{{escaped(text)}}}")
+# Spaces
 
 
 def _space(node: LexborNode, depth: int) -> Piece:
     """Space by its width. An unclosed `<m:mspace/>` of HTML contains what should follow it."""
     if node.attributes.get("linebreak") == "newline":
         return Piece(r"\\", "space")
-    width = (node.attributes.get("width") or "").lower()
-    space = Piece(_space_command(_ems(width)), "space")
+    space = space_of_width((node.attributes.get("width") or "").lower())
     return assembled([space, _row(node, depth)]) if node.first_child is not None else space
-
-
-def _ems(width: str) -> float:
-    if width in _NAMED_SPACES:
-        return _NAMED_SPACES[width]
-    match = _WIDTH.fullmatch(width)
-    return float(match[1]) * _EMS[match[2].lower()] if match else 0.0
-
-
-def _space_command(ems: float) -> str:
-    steps = ((1.8, r"\qquad"), (0.8, r"\quad"), (0.26, r"\;"), (0.2, r"\:"), (0.1, r"\,"))
-    return next((command for least, command in steps if ems >= least), "")
 
 
 def _nothing(node: LexborNode, depth: int) -> Piece:
@@ -264,12 +170,12 @@ def _scripted(node: LexborNode, depth: int, *, marks: str) -> Piece:
 
 def _under(node: LexborNode, depth: int) -> Piece:
     parts = _parts(node, depth)
-    return _below(*parts) if len(parts) == 2 else assembled(parts)
+    return below(*parts) if len(parts) == 2 else assembled(parts)
 
 
 def _over(node: LexborNode, depth: int) -> Piece:
     parts = _parts(node, depth)
-    return _above(*parts, mark=_mark(node, 1)) if len(parts) == 2 else assembled(parts)
+    return above(*parts, mark=_mark(node, 1)) if len(parts) == 2 else assembled(parts)
 
 
 def _under_over(node: LexborNode, depth: int) -> Piece:
@@ -277,9 +183,9 @@ def _under_over(node: LexborNode, depth: int) -> Piece:
     if len(parts) != 3:
         return assembled(parts)
     base, low, high = parts
-    if _takes_limits(base):
+    if takes_limits(base):
         return with_script(with_script(base, "_", low), "^", high)
-    return _above(_below(base, low), high, mark=_mark(node, 2))
+    return above(below(base, low), high, mark=_mark(node, 2))
 
 
 def _mark(node: LexborNode, position: int) -> str:
@@ -287,45 +193,11 @@ def _mark(node: LexborNode, position: int) -> str:
     return [child.text(strip=True) for child in children(node)][position]
 
 
-def _takes_limits(base: Piece) -> bool:
-    return base.kind == "prefix" or base.latex.startswith((r"\underbrace", r"\overbrace"))
-
-
-def _below(base: Piece, low: Piece) -> Piece:
-    if not low.latex:
-        return base
-    command = UNDERS.get(_sign(low))
-    if command:
-        return Piece(rf"\{command}{{{base.latex}}}", is_tall=base.is_tall)
-    if _takes_limits(base):
-        return with_script(base, "_", low)
-    return Piece(rf"\underset{{{low.latex}}}{{{base.latex}}}", base.kind)
-
-
-def _above(base: Piece, high: Piece, *, mark: str) -> Piece:
-    if not high.latex:
-        return base
-    if command := ACCENTS.get(mark):
-        is_single = SINGLE.fullmatch(base.latex) is not None
-        name = command if is_single else WIDE.get(command, command)
-        return Piece(rf"\{name}{{{base.latex}}}", is_tall=base.is_tall)
-    if _takes_limits(base):
-        return with_script(base, "^", high)
-    if base.latex in _EXTENSIBLE:
-        return Piece(rf"{_EXTENSIBLE[base.latex]}{{{high.latex}}}", "relation")
-    return Piece(rf"\overset{{{high.latex}}}{{{base.latex}}}", base.kind)
-
-
-def _sign(piece: Piece) -> str:
-    """The character that an accent below was written with."""
-    return {r"\_": "_", r"\to": "→", r"\leftarrow": "←"}.get(piece.latex, piece.latex)
-
-
 def _multiscripts(node: LexborNode, depth: int) -> Piece:
     """A base with scripts behind it and, after `mprescripts`, before it."""
     inner = list(children(node))
     if not inner:
-        return _bare(node.text())
+        return characters(node.text())
     names = [local_name(child) for child in inner]
     cut = names.index("mprescripts") if "mprescripts" in names else len(inner)
     pieces = [finished(_piece(child, depth + 1)) for child in inner]
@@ -410,11 +282,11 @@ _RELATION_STARTS = (
 def _semantics(node: LexborNode, depth: int) -> Piece:
     """The first child; the annotations behind it say the same again."""
     first = next(children(node), None)
-    return _piece(first, depth + 1) if first is not None else _bare(node.text())
+    return _piece(first, depth + 1) if first is not None else characters(node.text())
 
 
 _HANDLERS: dict[str, _Handler] = {
-    "mi": _identifier, "mn": _number, "mo": _operator, "mtext": _text, "ms": _text,
+    "mi": identifier, "mn": number, "mo": operator, "mtext": text_leaf, "ms": text_leaf,
     "mspace": _space, "none": _nothing, "mprescripts": _nothing, "mphantom": _nothing,
     "annotation": _nothing, "annotation-xml": _nothing, "malignmark": _nothing,
     "maligngroup": _nothing, "mfrac": _frac, "msqrt": _sqrt, "mroot": _root, "msub": _sub,

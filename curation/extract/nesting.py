@@ -8,8 +8,8 @@ MAX_DEPTH = 3_000
 """Real pages stay below 300. A parser looks through the open elements at each tag, so that its time
 grows with the square: 0.02 s for 3,000 levels, 15 s for 100,000 (lexbor, selectolax 1.0.2)."""
 
-_MAX_UNSEEN_TAGS = 20_000
-"""Pages with fewer tags are not looked at: at the worst a parser takes half a second for them."""
+MAX_UNSEEN_TAGS = 20_000
+"""Pages with fewer tags are not looked at: at the worst lexbor takes half a second for them."""
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:-]*)")
 _CLOSED_BY_THE_NEXT = frozenset({
     "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source",
@@ -20,13 +20,15 @@ _CLOSED_BY_THE_NEXT = frozenset({
 """Elements that do not nest: void, closed by the next of their kind, or shapes of a drawing."""
 
 
-def cut_at_depth(html: str, max_depth: int = MAX_DEPTH) -> str:
+def cut_at_depth(
+    html: str, max_depth: int = MAX_DEPTH, *, max_unseen_tags: int = MAX_UNSEEN_TAGS
+) -> str:
     """`html` up to the tag that opens the level below `max_depth`; mostly the very same string.
 
-    Cost: a count of one character, and 4 ms for 10,000 tags where there are more than 20,000.
-    Levels are counted by the tags as they stand, as no parser has seen them yet.
+    Cost: a count of one character, and 4 ms for 10,000 tags where there are more than
+    `max_unseen_tags`. Levels are counted by the tags as they stand, as no parser has seen them yet.
     """
-    if html.count("<") <= _MAX_UNSEEN_TAGS:
+    if html.count("<") <= max_unseen_tags:
         return html
     depth = 0
     for tag in _TAG.finditer(html):

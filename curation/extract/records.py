@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from curation.config import ExtractConfig
+from curation.crawl.sniff import is_html
 from curation.crawl.urls import host_of, normalized_url, registered_domain
 from curation.crawl.warc import Damage, Item, WarcRecord
 from curation.extract.decode import Decoded, decode
@@ -28,7 +28,7 @@ REASONS = MappingProxyType({
     "record_type_continuation": "A further part of a record that was cut in several",
     "record_type_other": "A record of an unknown type, or of none",
     "damaged": "A stretch of the file, or a record in it, that cannot be read",
-    "truncated": "A record shorter in the file than its header says",
+    "truncated": "A record, or the chunks of its HTTP body, shorter than its header says",
     "http_status": "The server answered with another status than 200",
     "not_html": "The payload is neither HTML nor XHTML",
     "undecodable": "The payload is not encoded as its HTTP header says",
@@ -52,8 +52,6 @@ _READ_TYPES = ("response", "resource")
 _PROBLEMS = {"undecodable_payload": "undecodable"}
 _HTML_TYPES = ("text/html", "application/xhtml+xml")
 _UNTOLD_TYPES = ("", "application/http", "no-type")
-_HTML_START = re.compile(rb"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
-_SNIFFED_BYTES = 1024
 
 
 @dataclass(frozen=True)
@@ -149,7 +147,7 @@ def _refused_size(payload: bytes, max_html_bytes: int) -> Failure | None:
 
 def _is_html(record: WarcRecord) -> bool:
     if record.content_type in _UNTOLD_TYPES:
-        return _HTML_START.search(record.payload[:_SNIFFED_BYTES]) is not None
+        return is_html(record.payload)
     return record.content_type in _HTML_TYPES
 
 

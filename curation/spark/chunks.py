@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from curation.config import RunConfig, fingerprint
+from curation.crawl.client import check_url, is_url
 from curation.crawl.commoncrawl import crawl_files, with_sizes
-from curation.crawl.fetch import check_url, is_url
 from curation.crawl.listing import (
     UNKNOWN_BYTES,
     State,

@@ -6,7 +6,8 @@ example. The stages do not read through it: they need an account of every file.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +58,7 @@ class WarcFilePartition(InputPartition):
 
 
 class WarcDataSource(DataSource):
-    """The data source. Options: the path or pattern to load, and `payload` (true or false)."""
+    """The data source. Options: the paths or patterns to load, and `payload` (true or false)."""
 
     @classmethod
     def name(cls) -> str:
@@ -67,29 +68,27 @@ class WarcDataSource(DataSource):
         return _spark_schema()
 
     def reader(self, schema: StructType) -> DataSourceReader:
-        """Reader of the files that `load(PATTERN)` names.
+        """Reader of the files that `load(PATTERN)` or `load([PATTERN, ...])` names.
 
         Raises:
             ConfigError: no path is given, or `payload` is neither true nor false.
         """
-        pattern = self.options.get("path", "")
-        if not pattern:
-            raise ConfigError('format("warc"): no path; write .load("/data/*.warc.gz")')
+        patterns = patterns_of(self.options)
         told = self.options.get("payload", "true").lower()
         if told not in ("true", "false"):
             raise ConfigError(f'format("warc"): option payload={told}; it is true or false')
-        return WarcReader(pattern, with_payload=told == "true")
+        return WarcReader(patterns, with_payload=told == "true")
 
 
 class WarcReader(DataSourceReader):
     """Reads one file a partition."""
 
-    def __init__(self, pattern: str, *, with_payload: bool) -> None:
-        self._pattern = pattern
+    def __init__(self, patterns: Sequence[str], *, with_payload: bool) -> None:
+        self._patterns = patterns
         self._with_payload = with_payload
 
     def partitions(self) -> Sequence[InputPartition]:
-        return [WarcFilePartition(file.path) for file in list_warcs([self._pattern])]
+        return [WarcFilePartition(file.path) for file in list_warcs(self._patterns)]
 
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
         """RECORDS of one file, in file order, in batches of bounded size."""
@@ -113,6 +112,28 @@ class WarcReader(DataSourceReader):
             "payload": item.payload if self._with_payload else None,
             "error": f"{item.problem}: {item.detail}" if item.problem else None,
         }
+
+
+def patterns_of(options: Mapping[str, str]) -> list[str]:
+    """The paths and patterns that `load` was given.
+
+    Spark passes a single one as the option `path`, and several as `paths`, a list in JSON.
+
+    Raises:
+        ConfigError: there is none, or `paths` was set by hand and is no such list.
+    """
+    write = 'write .load("/data/*.warc.gz") or .load(["/data/a.warc.gz", "/data/b.warc.gz"])'
+    told = options.get("paths", "[]")
+    try:
+        several = json.loads(told)
+    except json.JSONDecodeError as error:
+        raise ConfigError(f'format("warc"): option paths={told}: {error}; {write}') from error
+    if not isinstance(several, list) or not all(isinstance(path, str) for path in several):
+        raise ConfigError(f'format("warc"): option paths={told}: no list of paths; {write}')
+    patterns = [path for path in [options.get("path", ""), *several] if path]
+    if not patterns:
+        raise ConfigError(f'format("warc"): no path; {write}')
+    return patterns
 
 
 def _spark_schema() -> StructType:

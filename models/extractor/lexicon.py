@@ -58,7 +58,7 @@ def _of_page(sample: Sample) -> dict[str, float]:
         if not names or not 0 < inside <= _WHOLE_PAGE * words[-1]:
             continue
         right = float(gold[end] - gold[start])
-        for word in set(words_of(names)):
+        for word in {word.decode() for word in words_of(names)}:
             before = totals[word]
             totals[word] = (before[0] + right, before[1] + inside)
     share = float(gold[-1]) / max(float(words[-1]), 1.0)

@@ -3,7 +3,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from curation.spark.warc_source import RECORDS, WarcDataSource
+from curation.errors import ConfigError
+from curation.spark.warc_source import RECORDS, WarcDataSource, patterns_of
 
 pytestmark = pytest.mark.spark
 
@@ -64,6 +65,46 @@ def test_a_file_is_a_partition_and_columns_are_as_declared(frame):
     found = frame()
     assert found.columns == RECORDS.columns.names
     assert found.rdd.getNumPartitions() == 2
+
+
+def test_several_paths_are_loaded_as_a_list_each_file_once(spark, frame, tmp_path):
+    frame()
+    named = [str(tmp_path / name) for name in ("b.warc", "a.*", "a.warc.gz")]
+    found = spark.read.format("warc").load(named).select("warc_file").distinct().collect()
+    assert sorted(row.warc_file for row in found) == [
+        str(tmp_path / "a.warc.gz"),
+        str(tmp_path / "b.warc"),
+    ]
+    (one,) = spark.read.format("warc").load(named[:1]).collect()
+    assert one.warc_file == named[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "patterns"),
+    [
+        ({"path": "/a"}, ["/a"]),
+        ({"paths": '["/a b", "/c,d"]'}, ["/a b", "/c,d"]),
+        ({"path": "/a", "paths": '["/b"]'}, ["/a", "/b"]),
+    ],
+)
+def test_paths_are_one_or_a_list_in_json(options, patterns):
+    assert patterns_of(options) == patterns
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "no path; write"),
+        ({"path": ""}, "no path; write"),
+        ({"paths": "[]"}, "no path; write"),
+        ({"paths": "/a,/b"}, "option paths=/a,/b: Expecting value"),
+        ({"paths": '{"a": 1}'}, "no list of paths; write"),
+        ({"paths": "[1]"}, "no list of paths; write"),
+    ],
+)
+def test_paths_that_are_none_are_told_with_what_to_write(options, message):
+    with pytest.raises(ConfigError, match=message):
+        patterns_of(options)
 
 
 def test_an_option_that_means_nothing_is_told(frame):

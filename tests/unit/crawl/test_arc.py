@@ -1,6 +1,8 @@
 import gzip
 from datetime import UTC, datetime
 
+import pytest
+
 from curation.crawl.warc import Damage, read_records
 
 FILEDESC = b"1 1 Crawler\nURL IP-address Archive-date Content-type Archive-length\n\n"
@@ -72,3 +74,19 @@ def test_digits_that_are_missing_in_a_date_are_the_first_of_their_kind(tmp_path)
     assert _read(tmp_path / "a.arc", data)[0].date == datetime(2008, 4, 30, tzinfo=UTC)
     data = VERSION_2.replace(b"20080430204826", b"20089930204826")
     assert _read(tmp_path / "a.arc", data)[0].date is None
+
+
+@pytest.mark.parametrize("n_more", [1, 4, 5, 9])
+def test_a_length_that_reaches_into_the_next_url_costs_no_part_of_it(tmp_path, n_more):
+    told = VERSION_2.replace(b" %d\n" % len(PAGE), b" %d\n" % (len(PAGE) + 1 + n_more))
+    long, page = _read(tmp_path / "a.arc", told + VERSION_2)
+    assert (long.problem, long.length) == ("truncated", len(told))
+    assert (page.url, page.problem) == ("http://example.org/2", None)
+
+
+@pytest.mark.parametrize("text", [b"h", b"http", b"\nhttp:", b"a\nx"])
+def test_a_block_without_a_line_end_ends_where_its_length_says(tmp_path, text):
+    head = b"http://example.org/1 10.0.0.1 20080430204827 text/plain %d\n" % len(text)
+    item, page = _read(tmp_path / "a.arc", head + text + VERSION_2)
+    assert (item.payload, item.problem) == (text, None)
+    assert (page.url, page.problem) == ("http://example.org/2", None)

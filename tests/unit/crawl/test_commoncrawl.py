@@ -12,6 +12,7 @@ import pytest
 from servers import BadServer, file, redirect, status
 
 from curation.config import FetchConfig, InputConfig
+from curation.crawl.client import _s3
 from curation.crawl.commoncrawl import (
     crawl_files,
     nearest,
@@ -22,7 +23,7 @@ from curation.crawl.commoncrawl import (
     sampled,
     with_sizes,
 )
-from curation.crawl.fetch import Fetcher, _s3
+from curation.crawl.fetch import Fetcher
 from curation.crawl.listing import WarcFile
 from curation.errors import (
     ConfigError,

@@ -57,8 +57,32 @@ def test_chunks_are_put_together():
     assert (found.payload, found.undecodable) == (b"Hello, world.", None)
 
 
-def test_chunks_without_a_last_one_and_with_bare_line_feeds_are_put_together():
-    assert _response(b"3\nabc\n2\nde\n", b"transfer-encoding: Chunked").payload == b"abcde"
+def test_chunks_with_bare_line_feeds_are_put_together():
+    found = _response(b"3\nabc\n2\nde\n0\n", b"transfer-encoding: Chunked")
+    assert (found.payload, found.undecodable, found.cut) == (b"abcde", None, None)
+
+
+@pytest.mark.parametrize(
+    ("body", "payload", "cut"),
+    [
+        (b"3\r\nabc\r\n2\r\nde\r\n", b"abcde", "no last chunk after 2 of 5 bytes"),
+        (b"3\r\nabc\r\n2\r\nde\r", b"abcde", "no last chunk after 2 of 5 bytes"),
+        (b"3\r\nabc\r\n2\r\nde", b"abcde", "no last chunk after 2 of 5 bytes"),
+        (b"3\r\nabc\r\n2", b"abc", "no last chunk after 1 of 3 bytes"),
+        (b"3\r\nabc\r\n2;a=b\r", b"abc", "no last chunk after 1 of 3 bytes"),
+        (b"ff\r\nshort", b"short", "a chunk of 255 bytes ends after 5"),
+        (b"3\r\nabc\r\n2\r\n", b"abc", "a chunk of 2 bytes ends after 0"),
+        (b"3\r\nabc\r\n0\r\n", b"abc", None),
+        (b"3\r\nabc\r\n0\r\n\r\n", b"abc", None),
+        (b"0\r\n\r\n", b"", None),
+        (b"", b"", None),
+    ],
+)
+def test_chunks_that_end_before_the_last_one_are_told_and_kept_as_far_as_they_go(
+    body, payload, cut
+):
+    found = _response(body, b"Transfer-Encoding: chunked")
+    assert (found.payload, found.undecodable, found.cut) == (payload, None, cut)
 
 
 def test_a_payload_that_is_not_chunked_any_more_is_kept_as_it_is():
@@ -66,16 +90,11 @@ def test_a_payload_that_is_not_chunked_any_more_is_kept_as_it_is():
     assert (found.payload, found.undecodable) == (PAGE, None)
 
 
-@pytest.mark.parametrize(
-    ("body", "message"),
-    [
-        (b"ff\r\nshort", "a chunk of 255 bytes ends after 5"),
-        (b"5\r\nHello\r\nnot a size\r\n", "no size of a chunk at byte 10"),
-    ],
-)
-def test_broken_chunks_are_told_and_the_payload_stays(body, message):
+def test_broken_chunks_are_told_and_the_payload_stays():
+    body = b"5\r\nHello\r\nnot a size\r\n"
     found = _response(body, b"Transfer-Encoding: chunked")
-    assert (found.payload, found.undecodable) == (body, message)
+    assert (found.payload, found.cut) == (body, None)
+    assert found.undecodable == "no size of a chunk at byte 10"
 
 
 def test_gzip_and_both_kinds_of_deflate_are_undone():

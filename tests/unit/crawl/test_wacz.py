@@ -2,6 +2,8 @@ import gzip
 import io
 import zipfile
 
+import pytest
+
 from curation.crawl.record import Damage
 from curation.crawl.warc import read_records, why_ended_early
 
@@ -70,6 +72,25 @@ def test_an_archive_that_lost_its_directory_is_searched_for_members(tmp_path):
     items = _read(path)
     assert _ids(items) == [None, 1, 2]
     assert sum(item.length for item in items) == path.stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("at", "spoiled", "name"),
+    [
+        (0, b"PX", b"a12"),  # no entry of a directory
+        (6, b"\xff", b"a12"),  # for readers of version 25.5
+        (9, b"\x08", b"a\xff\xff"),  # says that its name is UTF-8
+    ],
+)
+def test_an_archive_whose_directory_cannot_be_read_is_searched_for_members(
+    tmp_path, at, spoiled, name
+):
+    path = tmp_path / "a.wacz"
+    data = bytearray(_wacz(path, **{"a12.warc.gz": PACKED}).replace(b"a12", name))
+    entry = data.rindex(b"PK\x01\x02")
+    data[entry + at : entry + at + len(spoiled)] = spoiled
+    path.write_bytes(data)
+    assert _ids(_read(path))[:3] == [None, 1, 2]
 
 
 def test_an_archive_without_warc_files_is_one_damage(tmp_path):

@@ -275,11 +275,46 @@ def test_a_block_longer_than_the_limit_is_not_kept(tmp_path, monkeypatch):
 
 
 def test_a_payload_with_a_broken_coding_is_told(tmp_path):
-    data = _record(1).replace(b"charset=utf-8", b"\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n")
+    data = _record(1).replace(b"charset=utf-8", b"\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n")
     length = data.index(b"</html>") + 7 - data.index(b"HTTP/")
     data = data.replace(b"Content-Length: %d" % _block_bytes(1), b"Content-Length: %d" % length)
     (item,) = _read(tmp_path / "a.warc", data)
     assert item.problem == "undecodable_payload"
+
+
+def _chunked(body, *fields):
+    block = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body
+    head = b"".join([b"WARC/1.0\r\nWARC-Type: response\r\n", *fields])
+    return head + b"Content-Length: %d\r\n\r\n%s\r\n\r\n" % (len(block), block)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_body_without_its_last_chunk_is_truncated_but_its_file_is_whole(tmp_path, pack):
+    whole, cut = _chunked(b"3\r\nabc\r\n0\r\n\r\n"), _chunked(b"3\r\nabc\r\n")
+    items = _read(tmp_path / "a.warc", b"".join(map(pack, [whole, cut, whole, cut])))
+    assert [item.payload for item in items] == [b"abc"] * 4
+    assert [item.problem for item in items] == [None, "truncated"] * 2
+    assert items[1].detail == "no last chunk after 1 of 3 bytes"
+    assert why_ended_early(items[-1]) is None
+
+
+def test_a_record_that_is_cut_within_a_chunk_ends_its_file_early(tmp_path):
+    items = _read(tmp_path / "a.warc", _chunked(b"9\r\n123456789\r\n0\r\n\r\n")[:-16])
+    assert (items[-1].problem, items[-1].payload) == ("truncated", b"1234")
+    assert why_ended_early(items[-1]) == "at byte 0: 54 of 66 bytes"
+
+
+def test_a_damaged_member_with_a_cut_body_ends_its_file_early(tmp_path):
+    packed = gzip.compress(_chunked(b"3\r\nabc\r\n"))
+    items = _read(tmp_path / "a.warc.gz", packed[:-4])
+    assert items[-1].problem == "damaged"
+    assert why_ended_early(items[-1]) is not None
+
+
+def test_chunks_that_the_crawler_told_to_have_cut_are_no_problem(tmp_path):
+    told = _chunked(b"3\r\nabc\r\n5\r\nde", b"WARC-Truncated: length\r\n")
+    (item,) = _read(tmp_path / "a.warc", told)
+    assert (item.payload, item.problem, item.truncated) == (b"abcde", None, "length")
 
 
 @pytest.mark.parametrize(

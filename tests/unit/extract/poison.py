@@ -3,6 +3,7 @@
 import ctypes
 import itertools
 import os
+import signal
 import sys
 import time
 from collections import deque
@@ -32,6 +33,7 @@ def _bloat():
 DEEDS = {
     "segfault": lambda: ctypes.string_at(0),
     "abort": os.abort,
+    "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "exit": lambda: os._exit(3),
     "bloat": _bloat,
     "sleep": lambda: time.sleep(1000),

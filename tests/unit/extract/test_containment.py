@@ -80,6 +80,28 @@ def test_the_next_step_is_taken_over_by_a_new_child_and_the_neighbours_come_thro
     assert poisoned == {"by": "b", "deed": "fine", "faults": faults}
 
 
+@pytest.mark.parametrize(
+    ("counts", "failure"),
+    [
+        ([3, 3], Failure("crashed", "a: killed by SIGKILL")),
+        ([None, None], Failure("crashed", "a: killed by SIGKILL")),
+        (
+            [3, 4],
+            Failure(
+                "out_of_memory", "a: killed by SIGKILL while the kernel killed for lack of memory"
+            ),
+        ),
+    ],
+)
+def test_sigkill_is_a_lack_of_memory_where_the_kernel_has_killed_for_it_since(
+    contained, monkeypatch, counts, failure
+):
+    """Asked at the beginning of a child, and when it has been killed."""
+    asked = iter([*counts, None])
+    monkeypatch.setattr("curation.extract.containment.n_oom_kills", lambda: next(asked))
+    assert _told(contained()([("a", "kill"), ("b", "fine")]))["faults"] == {"a": failure}
+
+
 def test_what_waits_without_computing_is_ended_by_the_clock(contained):
     do = contained(Limits(max_clock_s=0.5))
     faults = {"a": Failure("timeout", "a: not done after 0.5 s on the clock")}

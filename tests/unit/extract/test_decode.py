@@ -112,6 +112,68 @@ def test_utf_16_without_a_byte_order_mark_shows_in_its_xml_declaration_or_its_nu
     assert _told(POLISH.encode(codec)) == (POLISH, charset, "detected")
 
 
+NEWS = (
+    '<!DOCTYPE html>\r\n<html lang="{lang}">\r\n<head>\r\n<meta charset="{declared}">\r\n'
+    "<title>{title}</title>\r\n<style>body {{ margin: 0 }}</style>\r\n</head>\r\n<body>\r\n"
+    "<h1>{title}</h1>\r\n<p>{text}</p>\r\n</body>\r\n</html>\r\n"
+)
+WIDE_PAGES = [
+    NEWS.format(lang="en", declared="utf-8", title="Tides", text="It’s “high water” at 5 – or 6."),
+    NEWS.format(lang="fr", declared="windows-1252", title="Été", text=FRENCH * 20),
+    NEWS.format(lang="ru", declared="utf-16", title="Река и лодка", text=RUSSIAN * 20),
+    NEWS.format(lang="ja", declared="shift_jis", title="日本語のページ", text=JAPANESE * 20),
+    RUSSIAN,
+    "\r\n \r\n<html><body><p>Short.",
+]
+
+
+@pytest.mark.parametrize(
+    "codec_and_charset", [("utf-16-le", "utf-16le"), ("utf-16-be", "utf-16be")], ids=str
+)
+@pytest.mark.parametrize("header", [None, "utf-8", "iso-8859-1", "windows-1251", "gb2312"])
+@pytest.mark.parametrize("page", WIDE_PAGES)
+def test_every_second_byte_nul_is_utf_16_whatever_is_declared(page, header, codec_and_charset):
+    codec, charset = codec_and_charset
+    assert _told(page.encode(codec), header) == (page, charset, "detected")
+
+
+def test_a_header_that_says_utf_16_is_believed_in_its_byte_order_only():
+    page = WIDE_PAGES[0]
+    assert _told(page.encode("utf-16-le"), "utf-16") == (page, "utf-16le", "header")
+    assert _told(page.encode("utf-16-be"), "utf-16") == (page, "utf-16be", "detected")
+    assert _told(page.encode("utf-16-be"), "utf-16be") == (page, "utf-16be", "header")
+
+
+@pytest.mark.parametrize(
+    ("payload", "text"),
+    [
+        (b"<p>\0\0\0\0\0\0 zeros</p>" + b"\0" * 500, "<p> zeros</p>"),  # as many on both sides
+        (b"w\0o\0r\0d\0s\0a\0b\0", "wordsab"),  # seven are too few
+        (b"xx" * 33 + b"y\0" * 8, "x" * 66 + "y" * 8),  # 8 of 41 second bytes
+        (b"\0\0", ""),
+        (b"", ""),
+    ],
+)
+def test_nul_here_and_there_is_no_utf_16(payload, text):
+    assert _told(payload, "utf-8") == (text, "utf-8", "header")
+
+
+@pytest.mark.parametrize(
+    ("payload", "text"),
+    [
+        (b"w\0o\0r\0d\0s\0a\0b\0c\0", "wordsabc"),  # eight
+        (b"xx" * 32 + b"y\0" * 8, "\u7878" * 32 + "y" * 8),  # 8 of 40 second bytes
+    ],
+)
+def test_nul_in_eight_and_a_fifth_of_every_second_byte_is_utf_16(payload, text):
+    assert _told(payload, "utf-8") == (text, "utf-16le", "detected")
+
+
+@pytest.mark.parametrize("codec", ["utf-32-le", "utf-32-be"])
+def test_utf_32_reads_as_utf_16_without_its_nul_bytes(codec):
+    assert _told(WIDE_PAGES[0].encode(codec), "utf-8")[0] == WIDE_PAGES[0]
+
+
 @pytest.mark.parametrize(
     ("label", "codec", "charset"),
     [

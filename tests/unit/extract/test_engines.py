@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from curation.config import ExtractConfig
 from curation.errors import ConfigError, EnvironmentFault
 from curation.extract import by_rs_trafilatura
-from curation.extract.by_resiliparse import nesting_depth
+from curation.extract.by_trafilatura import lines_in_pre
 from curation.extract.engines import ENGINES, Extracted, engine, title_of
 
 NAMES = ("trafilatura", "rs-trafilatura", "resiliparse", "justext")
@@ -106,6 +107,45 @@ def test_one_engine_is_had_without_importing_the_others():
     assert done.stdout.strip() == "[]"
 
 
+CODE = "def f(x):\n    if x &lt; 3:\n        return 1\n\n    return 2"
+LISTING_PAGE = (
+    f"<html><body><article><h1>The river</h1><p>{SENTENCE * 3}</p>"
+    f"<pre><code class='python'>{CODE}</code></pre><p>{SENTENCE * 2}</p>"
+    f"<PRE>$ ls<br/>a.txt<br>b.txt</PRE><p>{SENTENCE}</p><p>{SENTENCE * 2}</p>"
+    "</article></body></html>"
+)
+
+
+def test_trafilatura_ends_paragraphs_with_a_blank_line_and_not_the_lines_of_a_listing():
+    text = engine("trafilatura")(LISTING_PAGE, url="").text
+    code = "def f(x):\n    if x < 3:\n        return 1\n\n    return 2"
+    one, two, three = (SENTENCE.strip(), (SENTENCE * 2).strip(), (SENTENCE * 3).strip())
+    listing = "$ ls\na.txt\nb.txt"
+    assert text == "\n\n".join(["The river", three, code, two, listing, one, two])
+
+
+@pytest.mark.parametrize(
+    ("html", "pairs"),
+    [
+        ("<p>a\nb</p>", set()),
+        ("<pre>a\nb\n\nc</pre> d\ne", {("a", "b")}),
+        ("<pre class=x>a  <b>b</b>\n\tc</pre>", {("a b", "c")}),
+        ("<preface>a\nb</preface>", set()),
+        ("<pre>if x < 3 and y > 2:\n&lt;b&gt;</pre>", {("if x < 3 and y > 2:", "<b>")}),
+        ("<pre>a\nb", {("a", "b")}),
+    ],
+)
+def test_lines_in_pre_are_those_that_follow_each_other(html, pairs):
+    assert lines_in_pre(html) == pairs
+
+
+@pytest.mark.parametrize("bit", ["<pre>", "<pre ", "</pre", "<pre><", "<pre><br "])
+def test_broken_listings_by_the_ten_thousand_end(bit):
+    begun = time.process_time()
+    assert lines_in_pre(bit * 50_000) == frozenset()
+    assert time.process_time() - begun < 2
+
+
 def test_rs_trafilatura_that_is_not_installed_is_said_before_any_page(monkeypatch):
     monkeypatch.setitem(sys.modules, "rs_trafilatura", None)
     with pytest.raises(EnvironmentFault, match="rs-trafilatura is not installed"):
@@ -155,19 +195,12 @@ def test_justext_keeps_every_paragraph_of_languages_without_spaces(text):
     assert engine("justext")(page, url="").text == "\n\n".join([text] * 3)
 
 
-def test_depth_counts_what_is_open_at_once():
-    assert (
-        nesting_depth("<div><p>a<p>b<br><img><ul><li>c<li>d</ul></div><div><b><i></i></b></div>")
-        == 3
-    )
-
-
-def test_a_page_nested_too_deep_for_resiliparse_is_refused():
+def test_a_page_nested_too_deep_is_cut_before_resiliparse_sees_it():
     rows = "<p>Words<li>and<td>so<b>on</b>" * 20_000  # none of these nest
-    assert engine("resiliparse")(f"<html><body>{rows}", url="").text
-    with pytest.raises(ValueError, match="nested 5001 deep"):
-        engine("resiliparse")("<div>" * 5001 + "Words", url="")
-    assert engine("resiliparse")("<div>" * 5000 + "Words", url="").text == "Words"
+    assert engine("resiliparse")(f"<html><body>{rows}", url="").text.count("Words") == 20_000
+    deep = "<p>Up here</p>" + "<div>" * 5_000
+    assert engine("resiliparse")(deep + "Words", url="").text == "Up here\n\nWords"
+    assert engine("resiliparse")(deep + "<div>Words", url="").text == "Up here"
 
 
 @pytest.mark.parametrize(

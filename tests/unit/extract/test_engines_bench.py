@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
+import justext
 import pytest
+import rs_trafilatura
+import trafilatura
+from resiliparse.extract.html2text import extract_plain_text
 
 from curation.errors import InputError
 from curation.extract.arbitration import words_of
-from curation.extract.engines import Extracted
+from curation.extract.engines import Extracted, engine
 
 # `bench` is run from the root and is not installed.
 sys.path.append(str(Path(__file__).parents[3]))
@@ -85,6 +89,79 @@ def test_a_page_is_scored_by_its_words_and_a_fault_or_a_slow_page_is_an_error(wa
         "f1", "precision", "recall", "pages_per_s", "errors", "slowest_s", "by_type"
     }  # fmt: skip
     assert "article (1)" in bench.table(found)
+
+
+PEERS = ("rs-trafilatura", "trafilatura", "resiliparse", "justext")
+
+
+def test_peers_are_measured_without_what_our_adapters_add(warc_of, gold, monkeypatch):
+    def refuse(html):
+        raise AssertionError("ours, not the peer's")
+
+    monkeypatch.setattr("curation.extract.string_engine.write_formulas", refuse)
+    monkeypatch.setattr("curation.extract.string_engine.title_of", refuse)
+    monkeypatch.setattr("curation.extract.by_resiliparse.cut_at_depth", refuse)
+    monkeypatch.setattr("curation.extract.by_trafilatura.lines_in_pre", refuse)
+    options = ["--warc", warc_of({"payload": GOOD}), "--gold", gold, "--json", ""]
+    options += ["--engines", *PEERS]
+    bare = bench.measure(bench.arguments(options))["engines"]
+    assert [bare[name]["errors"] for name in PEERS] == [0, 0, 0, 0]
+    adapted = bench.measure(bench.arguments([*options, "--adapters"]))["engines"]
+    assert [adapted[name]["errors"] for name in PEERS] == [1, 1, 1, 1]
+
+
+SENTENCE = "The boats come in with the tide, and the people walk down to the river to see them. "
+ARTICLE = (
+    f"<html><head><title>Boats</title></head><body><article><h1>Boats</h1><p>{SENTENCE * 4}</p>"
+    f"<p>Here is <math><mi>x</mi></math>. {SENTENCE * 4}</p></article></body></html>"
+)
+URL = "https://example.org/"
+
+
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("rs-trafilatura", lambda html: rs_trafilatura.extract(html, url=URL).main_content),
+        ("resiliparse", lambda html: extract_plain_text(html, main_content=True, alt_texts=False)),
+        (
+            "trafilatura",
+            lambda html: trafilatura.extract(
+                html,
+                include_comments=True,
+                include_tables=True,
+                deduplicate=False,
+                with_metadata=False,
+            ),
+        ),
+        (
+            "justext",
+            lambda html: "\n\n".join(
+                paragraph.text
+                for paragraph in justext.justext(
+                    html,
+                    justext.get_stoplist("English"),
+                    length_low=70,
+                    length_high=200,
+                    stopwords_low=0.30,
+                    stopwords_high=0.32,
+                    max_link_density=0.2,
+                    max_heading_distance=200,
+                    no_headings=False,
+                )
+                if not paragraph.is_boilerplate
+            ),
+        ),
+    ],
+)
+def test_a_bare_peer_gives_the_very_text_of_its_package(name, call):
+    found = bench.bare(engine(name)).text_of(ARTICLE, URL)
+    assert found == call(ARTICLE)
+    assert "$x$" not in found
+    assert "$x$" in bench.adapted(engine(name)).text_of(ARTICLE, URL)
+
+
+def test_an_engine_that_is_no_adapter_is_measured_whole():
+    assert bench.bare(Half()).text_of("one two three", URL) == "one two"
 
 
 def test_gold_without_page_types_and_unpacked_is_read(tmp_path):

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from curation.extract.formulas import Formula, formula_of, may_be_formula, write_formulas
+from curation.extract.formula import Formula
+from curation.extract.formulas import formula_of, may_be_formula, write_formulas
 
 MWE = (
     '<span class="mwe-math-element"><span class="mwe-math-mathml-inline" style="display: none;">'
