@@ -3,8 +3,8 @@ r"""Extractors side by side on pages whose main text people marked: F1, speed, e
 `python -m bench.extract --warc GLOB --gold FILE --json OUT [--engines ...]` gives the pages of the
 gold, found by the SHA-1 of their payload, to every engine in turn, a few at a time, so that noise
 of the machine hits all alike. F1, precision and recall are over word tokens (`\w+`, lower-cased, as
-multisets), the mean over pages with `main_text`. Time is that of the process, decoding apart. A page on which an
-engine raises, or takes longer than `--max-page-s`, counts as an error with F1 0.
+multisets), the mean over pages with `main_text`. Time is that of the process, decoding apart. A
+page on which an engine raises, or takes longer than `--max-page-s`, counts as an error with F1 0.
 
 Time and text of a peer are those of its package's own call, with the settings of our adapter
 (`StringEngine.bare`) and the page as it is: what the adapter adds, such as formulas written as

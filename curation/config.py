@@ -175,6 +175,9 @@ class MeasureConfig(Section):
     """Characters of a document shown to the language identifier (head, middle and tail)."""
     ngram_chars: Positive = 24
     """MinHash shingle length in characters. NeMo Curator default; 2412.02595 uses NeMo Curator."""
+    ngram_words: Count = 0
+    """MinHash shingle length in words instead, e.g. 5 with 14 bands by 8 as FineWeb (2406.17557)
+    has them; 0: characters."""
     n_bands: Positive = 20
     """LSH bands."""
     rows_per_band: Positive = 13

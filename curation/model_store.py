@@ -92,10 +92,10 @@ def language_model_path() -> Path:
     return path
 
 
-def cache_folder() -> Path:
-    """Where converted models are kept: `$CURATION_CACHE/models`, or under ~/.cache/curation."""
+def cache_folder(kind: str = "models") -> Path:
+    """Where things made once are kept: `$CURATION_CACHE/<kind>`, or under ~/.cache/curation."""
     root = os.environ.get(_CACHE_VARIABLE, "").strip() or "~/.cache/curation"
-    return Path(root).expanduser() / "models"
+    return Path(root).expanduser() / kind
 
 
 def _is_tokenizer_folder(path: Path) -> bool:

@@ -49,7 +49,7 @@ STAGES: tuple[Stage, ...] = (
         sections=("extract", "filter"),
         run="curation.extract.stage:extract",
         identity="curation.extract.stage:identity",
-        version=2,
+        version=3,
     ),
     Stage(
         name="s02_measure",
@@ -61,6 +61,7 @@ STAGES: tuple[Stage, ...] = (
         sections=("measure",),
         run="curation.measure.stage:measure",
         after=("s01_extract",),
+        version=2,
     ),
     Stage(
         name="s03_dedup",

@@ -28,7 +28,10 @@ _SCHEME = r"^[A-Za-z][A-Za-z0-9+.-]*://"
 
 
 def with_filter_reason(pages: DataFrame, conf: FilterConfig) -> DataFrame:
-    """`pages` with a column `filter_reason`: one of `FILTER_REASONS`, or null for a page to keep.
+    """`pages` with the columns `filter_reason` and `filter_detail`, null for a page to keep.
+
+    The reason is one of `FILTER_REASONS`, the detail what gave it: the longest entry of a list that
+    the page is under, the setting, or the page's own signals.
 
     Rows, their order within a partition aside, are those of `pages`. Lists are broadcast, and the
     text of a page is never shuffled; `pages` is read once for each kind of filter that is set, so
@@ -46,18 +49,26 @@ def with_filter_reason(pages: DataFrame, conf: FilterConfig) -> DataFrame:
     hosts = pages.select("host").distinct()
     marked = pages
     for name, key, matches in _matches(pages.sparkSession, pages, hosts, conf):
-        keyed = matches.select(F.col("value").alias(f"_{name}_key"), F.lit(True).alias(f"_{name}"))
+        keyed = matches.select(
+            F.col("value").alias(f"_{name}_key"), F.col("entry").alias(f"_{name}")
+        )
         on = key == F.col(f"_{name}_key")
         marked = marked.join(F.broadcast(keyed), on, "left").drop(f"_{name}_key")
-    return marked.withColumn("filter_reason", _reason(marked, conf)).select(
-        *pages.columns, "filter_reason"
+    details = _details(marked, conf)
+    first = [F.when(details[reason].isNotNull(), F.lit(reason)) for reason in FILTER_REASONS]
+    told = F.coalesce(*(details[reason] for reason in FILTER_REASONS))
+    return marked.select(
+        *pages.columns, F.coalesce(*first).alias("filter_reason"), told.alias("filter_detail")
     )
 
 
 def _matches(
     spark: SparkSession, pages: DataFrame, hosts: DataFrame, conf: FilterConfig
 ) -> Iterator[tuple[str, Column, DataFrame]]:
-    """Name, key among the page's columns, and matching values, each once, of every filter set."""
+    """Name, key among the page's columns, and matches of every filter set.
+
+    Matches have the columns `value`, which none of them repeats, and `entry`, what it matches.
+    """
     host, url = F.col("host"), url_key("url")
     if conf.block_domains:
         yield "domain", host, _under(hosts, _domains(_entries(spark, conf.block_domains)))
@@ -74,23 +85,23 @@ def _matches(
         yield "out_url", url, _urls(entries.where(has_path))
 
 
-def _reason(marked: DataFrame, conf: FilterConfig) -> Column:
-    """The first reason of `FILTER_REASONS` that holds."""
+def _details(marked: DataFrame, conf: FilterConfig) -> dict[str, Column]:
+    """For each of `FILTER_REASONS` what gives it, null where nothing does."""
 
     def found(name: str) -> Column:
-        is_set = f"_{name}" in marked.columns
-        return F.col(f"_{name}").isNotNull() if is_set else F.lit(False)
+        return F.col(f"_{name}") if f"_{name}" in marked.columns else F.lit(None).cast("string")
 
     signals = F.array(*[F.lit(signal) for signal in conf.optout_signals])
-    signalled = F.arrays_overlap("optout", signals) if conf.optout_signals else F.lit(False)
-    holds = {
+    given = F.array_join(F.array_intersect("optout", signals), ", ")
+    signalled = F.nullif(given, F.lit("")) if conf.optout_signals else F.lit(None).cast("string")
+    is_strange = found("allowed").isNull() if conf.allow_domains else F.lit(False)
+    return {
         "blocked_domain": found("domain"),
         "blocked_url": found("url"),
-        "not_allowed": ~found("allowed") if conf.allow_domains else F.lit(False),
+        "not_allowed": F.when(is_strange, F.lit("not under filter.allow_domains")),
         "robots": found("robots"),
-        "opted_out": found("out_domain") | found("out_url") | F.coalesce(signalled, F.lit(False)),
+        "opted_out": F.coalesce(found("out_domain"), found("out_url"), signalled),
     }
-    return F.coalesce(*[F.when(holds[reason], F.lit(reason)) for reason in FILTER_REASONS])
 
 
 def _entries(spark: SparkSession, paths: Sequence[str]) -> DataFrame:
@@ -107,13 +118,14 @@ def _domains(entries: DataFrame) -> DataFrame:
 
 
 def _urls(entries: DataFrame) -> DataFrame:
-    return entries.select(url_key("entry").alias("value")).distinct()
+    return entries.groupBy(url_key("entry").alias("value")).agg(F.min("entry").alias("entry"))
 
 
 def _under(hosts: DataFrame, domains: DataFrame) -> DataFrame:
-    """Column `value`: the hosts that are one of `domains`, or below one."""
+    """Columns `value`, the hosts that are one of `domains` or below one, and `entry`, which."""
     named = hosts.select(F.col("host").alias("value"), F.explode(suffixes("host")).alias("entry"))
-    return named.join(F.broadcast(domains), "entry", "left_semi").select("value").distinct()
+    under = named.join(F.broadcast(domains), "entry", "left_semi")
+    return under.groupBy("value").agg(F.max_by("entry", F.length("entry")).alias("entry"))
 
 
 def suffixes(host: str) -> Column:
@@ -137,7 +149,7 @@ def url_key(url: str) -> Column:
 
 
 def _forbidden(spark: SparkSession, pages: DataFrame, conf: FilterConfig) -> DataFrame:
-    """Column `value`: the URLs that robots.txt forbids, parsed once a host."""
+    """Column `value`: the URLs that robots.txt forbids, parsed once a host; `entry` says so."""
     texts = spark.read.schema(_ROBOTS).json(list(conf.robots)).where("host IS NOT NULL")
     # One text a host, the same each time, where the files have several.
     one = texts.groupBy(F.lower("host").alias("host")).agg(
@@ -146,7 +158,8 @@ def _forbidden(spark: SparkSession, pages: DataFrame, conf: FilterConfig) -> Dat
     urls = pages.groupBy("host").agg(F.collect_set("url").alias("urls"))
     asked = urls.join(one, "host").select(*HOSTS.columns.names)
     found = map_batches(asked, _robots_kernel(conf.robots_agents), FORBIDDEN)
-    return found.select(F.col("url").alias("value")).distinct()
+    by = F.lit(f"robots.txt, for {', '.join(conf.robots_agents)}")
+    return found.select(F.col("url").alias("value"), by.alias("entry")).distinct()
 
 
 def _robots_kernel(agents: Sequence[str]) -> Callable[[], Kernel]:

@@ -74,8 +74,8 @@ def _outcomes(work: Work) -> DataFrame:
 
 
 def _as_rejects(filtered: DataFrame) -> DataFrame:
-    told = {"reason": F.col("filter_reason"), "record_type": F.lit(""), "detail": F.lit("filter")}
-    return filtered.withColumns(told).select(*REJECTS.columns.names)
+    told = {"reason": F.col("filter_reason"), "detail": F.col("filter_detail")}
+    return filtered.withColumns(told | {"record_type": F.lit("")}).select(*REJECTS.columns.names)
 
 
 def _cache(conf: RunConfig) -> Path:

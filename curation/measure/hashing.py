@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from typing import NewType
+from collections.abc import Callable, Sequence
+from typing import NewType, cast
 
 import numpy as np
 from numpy.typing import NDArray
+
+from curation.measure.compiled import kernel
 
 Normalised = NewType("Normalised", str)
 """A text with letters lower-cased and every run of white space one space, none at the ends."""
@@ -52,6 +54,10 @@ def mix64(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     mixed: NDArray[np.uint64] = values ^ (values >> np.uint64(31))
     return mixed
+
+
+mix = cast("Callable[[np.uint64], np.uint64]", kernel(mix64))
+"""The same of one value, for kernels."""
 
 
 def random_bits(n: int, seed: int) -> NDArray[np.uint64]:

@@ -46,8 +46,8 @@ def _measures(text: str, hasher: MinHasher) -> dict[str, Any]:
     """Values of the columns `_MEASURED` for one text."""
     words = Words(text)
     return signals(words) | {
-        "n_words": len(words.words),
-        "n_lines": len(words.lines),
+        "n_words": words.n_words,
+        "n_lines": words.n_lines,
         "n_bytes": len(text.encode()),
         "content_hash": hash_normalised(words.normalised),
         "bands": hasher.bands_of_normalised(words.normalised),

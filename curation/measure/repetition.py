@@ -25,12 +25,14 @@ from collections.abc import Collection
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.measure.words import Words
+from curation.measure.compiled import kernel
+from curation.measure.hashing import mix
+from curation.measure.words import Hashes, Ints, Spans, Words, numbered
 
 TOP_NGRAMS = (2, 3, 4)
 DUPLICATE_NGRAMS = (5, 6, 7, 8, 9, 10)
 
-_Ints = NDArray[np.int64]
+_FACTOR = np.uint64(0xD6E8FEB86659FD93)
 
 
 def repetition(words: Words) -> dict[str, float]:
@@ -38,23 +40,37 @@ def repetition(words: Words) -> dict[str, float]:
 
     An n-gram share is 1.0 for a text with fewer than n words, as in the reference.
     """
+    lines, paragraphs = words.tokens.lines, words.tokens.paragraphs
     shares = {
-        "unique_line_frac": unique_frac(words.lines),
-        "unique_paragraph_frac": unique_frac(words.paragraphs),
-        "unique_line_char_frac": unique_char_frac(words.lines),
-        "unique_paragraph_char_frac": unique_char_frac(words.paragraphs),
+        "unique_line_frac": unique_frac(lines),
+        "unique_paragraph_frac": unique_frac(paragraphs),
+        "unique_line_char_frac": unique_char_frac(lines),
+        "unique_paragraph_char_frac": unique_char_frac(paragraphs),
     }
     return shares | ngram_shares(words)
 
 
-def unique_frac(parts: list[str]) -> float:
+def unique_frac(parts: Spans) -> float:
     """Distinct / all `parts`; 0.0 where there are none."""
-    return len(set(parts)) / len(parts) if parts else 0.0
+    return _n_unique(parts)[0] / parts.start.size if parts.start.size else 0.0
 
 
-def unique_char_frac(parts: list[str]) -> float:
-    """Characters of distinct / of all `parts`, which are not empty; 0.0 where there are none."""
-    return sum(map(len, set(parts))) / sum(map(len, parts)) if parts else 0.0
+def unique_char_frac(parts: Spans) -> float:
+    """Characters of distinct / of all `parts`; 0.0 where there are none."""
+    _, n_unique_chars, n_chars = _n_unique(parts)
+    return n_unique_chars / n_chars if n_chars else 0.0
+
+
+@kernel
+def _n_unique(parts: Spans) -> tuple[int, int, int]:
+    """Distinct parts, their characters, and the characters of all parts."""
+    first = numbered(parts.hash).first
+    n_unique_chars, n_chars = 0, 0
+    for i in first:
+        n_unique_chars += parts.end[i] - parts.start[i]
+    for i in range(parts.start.size):
+        n_chars += parts.end[i] - parts.start[i]
+    return first.size, n_unique_chars, n_chars
 
 
 def ngram_shares(
@@ -64,93 +80,87 @@ def ngram_shares(
     duplicate: Collection[int] = DUPLICATE_NGRAMS,
 ) -> dict[str, float]:
     """`top_{n}gram_frac` for n in `top`, `dup_{n}gram_frac` for n in `duplicate`; n from 2."""
-    ends = np.concatenate(([0], np.cumsum(words.word_chars)))
-    groups = _repeated(words.word_ids)
-    shares = {}
-    for n in range(2, max(*top, *duplicate) + 1):
-        groups = _longer(groups)
-        if n in top:
-            shares[f"top_{n}gram_frac"] = _frac(words, _top_occurrences(groups, n, ends), n, ends)
-        if n in duplicate:
-            shares[f"dup_{n}gram_frac"] = _frac(words, _later_occurrences(groups), n, ends)
-    return shares
+    covered = _covered(words.tokens.words, max(*top, *duplicate))
+    n_chars, n_words = len(words.text), words.n_words
+
+    def share(n: int, row: int) -> float:
+        return int(covered[row, n]) / n_chars if n_words >= n else 1.0
+
+    return {f"top_{n}gram_frac": share(n, 0) for n in top} | {
+        f"dup_{n}gram_frac": share(n, 1) for n in duplicate
+    }
 
 
-def _frac(words: Words, starts: _Ints, n: int, ends: _Ints) -> float:
-    """Share of the text that n-grams at `starts` cover; 1.0 for fewer than n words."""
-    if len(words.words) < n:
-        return 1.0
-    return _covered_chars(starts, n, ends) / len(words.text)
+@kernel
+def _covered(words: Spans, longest: int) -> Ints:
+    """Characters covered by the top n-gram, and by later occurrences of repeated ones.
 
-
-def _repeated(keys: _Ints) -> _Ints:
-    """Dense group number of each key that occurs again, -1 for a key that occurs once.
-
-    Groups are numbered by key, shape (len(keys),).
+    Shape (2, longest + 1), a column for each n. An n-gram can only repeat where the two (n-1)-grams
+    in it do, so that few starts are left after the first steps.
     """
-    order = np.argsort(keys, kind="stable")
-    ordered = keys[order]
-    new = np.empty(keys.size, bool)
-    new[:1] = True
-    np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
-    sizes = np.diff(np.flatnonzero(np.append(new, True)))
-    numbers = np.where(sizes > 1, np.cumsum(sizes > 1) - 1, -1)
-    groups = np.empty_like(keys)
-    groups[order] = np.repeat(numbers, sizes)
-    return groups
+    covered = np.zeros((2, longest + 1), np.int64)
+    ends = np.zeros(words.start.size + 1, np.int64)
+    for i in range(words.start.size):
+        ends[i + 1] = ends[i] + words.end[i] - words.start[i]
+    starts, keys = np.arange(words.start.size), words.hash
+    starts, keys, _ = _repeated(starts, keys)
+    for n in range(2, longest + 1):
+        starts, keys = _longer(starts, keys)
+        starts, keys, first = _repeated(starts, keys)
+        covered[0, n] = _top(starts, keys, n, ends)
+        covered[1, n] = _chars(starts[~first], n, ends)
+    return covered
 
 
-def _longer(groups: _Ints) -> _Ints:
-    """From the groups of repeated n-grams to those of repeated (n+1)-grams, by start.
-
-    An (n+1)-gram is the n-gram at its start and the one at the next word, and it can only repeat
-    where both do: few starts are left after the first steps.
-    """
-    longer = np.full(max(groups.size - 1, 0), -1, np.int64)
-    starts = np.flatnonzero((groups[:-1] >= 0) & (groups[1:] >= 0))
-    if starts.size:
-        keys = groups[starts] * (groups.max() + 1) + groups[starts + 1]
-        longer[starts] = _repeated(keys)
-    return longer
+@kernel
+def _repeated(starts: Ints, keys: Hashes) -> tuple[Ints, Hashes, NDArray[np.bool_]]:
+    """Those whose key occurs more than once, in order, and whether each is the first of its key."""
+    found = numbered(keys)
+    again, is_first = np.zeros(starts.size, np.bool_), np.zeros(starts.size, np.bool_)
+    for i in range(starts.size):
+        again[i] = found.n_each[found.number[i]] > 1
+    is_first[found.first] = True
+    return starts[again], keys[again], is_first[again]
 
 
-def _later_occurrences(groups: _Ints) -> _Ints:
-    """Starts of the second and later occurrences of repeated n-grams, ascending."""
-    starts = np.flatnonzero(groups >= 0)
-    if not starts.size:
-        return starts
-    later = np.ones(starts.size, bool)
-    later[np.unique(groups[starts], return_index=True)[1]] = False
-    found: _Ints = starts[later]
-    return found
+@kernel
+def _longer(starts: Ints, keys: Hashes) -> tuple[Ints, Hashes]:
+    """From repeated n-grams to the (n+1)-grams that may repeat: two that begin side by side."""
+    n = 0
+    longer, mixed = np.empty(starts.size, np.int64), np.empty(starts.size, np.uint64)
+    for i in range(starts.size - 1):
+        if starts[i + 1] == starts[i] + 1:
+            longer[n], mixed[n] = starts[i], mix(keys[i] * _FACTOR + keys[i + 1])
+            n += 1
+    return longer[:n], mixed[:n]
 
 
-def _top_occurrences(groups: _Ints, n: int, ends: _Ints) -> _Ints:
-    """Starts of the most frequent repeated n-gram, ascending; ties: most characters, then first."""
-    starts = np.flatnonzero(groups >= 0)
-    if not starts.size:
-        return starts
-    firsts, counts = np.unique(groups[starts], return_index=True, return_counts=True)[1:]
-    first_starts = starts[firsts]
-    chars = ends[first_starts + n] - ends[first_starts]
-    top = np.lexsort((first_starts, -chars, -counts))[0]
-    found: _Ints = starts[groups[starts] == groups[first_starts[top]]]
-    return found
-
-
-def _covered_chars(starts: _Ints, n: int, ends: _Ints) -> int:
-    """Characters of the words that the n-grams at ascending `starts` cover, and of their joints.
-
-    Args:
-        starts: Numbers of first words.
-        n: Words of an n-gram.
-        ends: Characters of all words before each word, and of all words.
-    """
+@kernel
+def _top(starts: Ints, keys: Hashes, n: int, ends: Ints) -> int:
+    """Characters that the top n-gram covers: the most frequent, then longest, then first one."""
     if not starts.size:
         return 0
-    # An n-gram that overlaps the one before it adds its last words and as many joints; one that
-    # does not adds n words and the n - 1 joints inside it.
-    n_new = np.minimum(np.diff(starts, prepend=starts[0] - n), n)
-    last = starts + n
-    chars = ends[last] - ends[last - n_new]
-    return int(chars.sum() + np.minimum(n_new, n - 1).sum())
+    found = numbered(keys)
+    top, most, longest = 0, 0, 0
+    for number in range(found.first.size):
+        start = starts[found.first[number]]
+        count, chars = found.n_each[number], ends[start + n] - ends[start]
+        if count > most or (count == most and chars > longest):
+            top, most, longest = number, count, chars
+    return _chars(starts[found.number == top], n, ends)
+
+
+@kernel
+def _chars(starts: Ints, n: int, ends: Ints) -> int:
+    """Characters of the words that the n-grams at ascending `starts` cover, and of their joints.
+
+    `ends` counts the characters of all words before each word, and of all words. An n-gram that
+    overlaps the one before it adds its last words and as many joints; one that does not adds n
+    words and the n - 1 joints inside it.
+    """
+    chars, behind = 0, -1
+    for start in starts:
+        n_new = min(start + n - behind, n) if behind >= 0 else n
+        chars += ends[start + n] - ends[start + n - n_new] + min(n_new, n - 1)
+        behind = start + n
+    return chars

@@ -22,10 +22,15 @@ enough. The reference raises `ZeroDivisionError` for some of them.
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
+from curation.measure.characters import BITS, KINDS, LETTER, MATH, SPACE, Codes, codes_of
+from curation.measure.compiled import kernel
 from curation.measure.formulas import math_frac
 from curation.measure.repetition import repetition
 from curation.measure.symbols import character_shares
-from curation.measure.words import Words
+from curation.measure.words import Hashes, Ints, Spans, Words, hash_of
 
 COMMON_WORDS = frozenset({"the", "be", "to", "of", "and", "that", "have", "with"})
 ELLIPSES = ("...", "[...]", "…", "(...)", "[…]", "-»", "read more..", "read more")
@@ -39,7 +44,16 @@ POLICY_PHRASES = (
 )  # fmt: skip
 PLACEHOLDER = "lorem ipsum"
 
-_ELLIPSIS_WORDS = frozenset(ELLIPSES)
+_PHRASE_SIGNS = (PLACEHOLDER, "terms of use", "cookie", "privacy")
+"""Each of the phrases has one of these in it."""
+_IS_MATH = (BITS & MATH != 0).astype(np.int64)
+_MAX_COMMON_CHARS = max(map(len, COMMON_WORDS))
+_COMMON_HASHES = np.array([hash_of(word) for word in sorted(COMMON_WORDS)])
+_ELLIPSIS_HASHES = np.array([hash_of(mark) for mark in ELLIPSES if " " not in mark])
+_ELLIPSIS_CODES = codes_of("".join(ELLIPSES))
+_ELLIPSIS_ENDS = np.cumsum([len(mark) for mark in ELLIPSES])
+_END_CODES, _BULLET_CODES = codes_of("".join(END_MARKS)), codes_of("".join(BULLETS))
+_HASH_SIGN, _CAPITAL_A, _CAPITAL_Z = np.uint32(ord("#")), np.uint32(ord("A")), np.uint32(ord("Z"))
 
 
 def signals(words: Words) -> dict[str, float]:
@@ -49,62 +63,144 @@ def signals(words: Words) -> dict[str, float]:
         | word_signals(words)
         | line_shares(words)
         | repetition(words)
-        | {"boilerplate_frac": boilerplate_frac(words), "math_frac": math_frac(words.text)}
+        | {"boilerplate_frac": boilerplate_frac(words), "math_frac": _math_frac(words)}
     )
+
+
+def _math_frac(words: Words) -> float:
+    return math_frac(words.text, has_symbols=bool(words.kind_counts @ _IS_MATH))
 
 
 def word_signals(words: Words) -> dict[str, float]:
     """Signals of the words alone."""
-    n_words = len(words.words)
+    n_words = words.n_words
     if not n_words:
         return {"symbol_word_frac": 1.0, "alpha_word_frac": 0.0, "n_common_words": 0,
                 "mean_word_chars": 0.0, "max_word_chars": 0}  # fmt: skip
+    n_symbols, n_lettered, n_common, n_chars, longest = _word_counts(
+        words.codes, words.tokens.words, KINDS, BITS, _COMMON_HASHES, _ELLIPSIS_HASHES
+    )
     return {
-        "symbol_word_frac": _n_symbol_words(words) / n_words,
-        "alpha_word_frac": (n_words - _n_letterless_words(words)) / n_words,
-        "n_common_words": words.count_words(COMMON_WORDS),
-        "mean_word_chars": int(words.word_chars.sum()) / n_words,
-        "max_word_chars": int(words.word_chars.max()),
+        "symbol_word_frac": n_symbols / n_words,
+        "alpha_word_frac": n_lettered / n_words,
+        "n_common_words": n_common,
+        "mean_word_chars": n_chars / n_words,
+        "max_word_chars": longest,
     }
 
 
-def _n_symbol_words(words: Words) -> int:
-    """Words that are an ellipsis, or more than half of whose characters are `#`."""
-    n_ellipses = words.count_words(_ELLIPSIS_WORDS)
-    if "#" not in words.text:
-        return n_ellipses
-    mostly_hash = (word for word in words.vocabulary if 2 * word.count("#") > len(word))
-    return n_ellipses + words.count_words(frozenset(mostly_hash))
+@kernel
+def _word_counts(
+    codes: Codes,
+    words: Spans,
+    kinds: NDArray[np.uint8],
+    bits: NDArray[np.uint16],
+    common: Hashes,
+    ellipses: Hashes,
+) -> tuple[int, int, int, int, int]:
+    """Symbol words, words with a letter, common words; characters of all and of the longest."""
+    n_symbols, n_lettered, n_common, n_chars, longest = 0, 0, 0, 0, 0
+    for i in range(words.start.size):
+        n_hash_signs, has_letter, length = 0, False, words.end[i] - words.start[i]
+        for code in codes[words.start[i] : words.end[i]]:
+            n_hash_signs += code == _HASH_SIGN
+            has_letter |= bits[kinds[code]] & LETTER != 0
+        n_symbols += 2 * n_hash_signs > length or _is_in(words.hash[i], ellipses)
+        n_lettered += has_letter
+        n_common += length <= _MAX_COMMON_CHARS and _is_in(words.hash[i], common)
+        n_chars, longest = n_chars + length, max(longest, length)
+    return n_symbols, n_lettered, n_common, n_chars, longest
 
 
-def _n_letterless_words(words: Words) -> int:
-    # Most words are letters only, which one call per word finds out.
-    suspects = [word for word in words.vocabulary if not word.isalpha()]
-    return words.count_words(frozenset(w for w in suspects if not any(map(str.isalpha, w))))
+@kernel
+def _is_in(value: np.uint64, values: Hashes) -> bool:
+    for one in values:  # noqa: SIM110 - numba compiles no generator
+        if one == value:
+            return True
+    return False
 
 
 def line_shares(words: Words) -> dict[str, float]:
     """Shares of the non-blank lines, by how they begin and end."""
-    lines = words.stripped_lines
-    if not lines:
+    n_lines = words.n_lines
+    if not n_lines:
         return {"unpunctuated_line_frac": 1.0, "ellipsis_line_frac": 1.0, "bullet_line_frac": 1.0}
-    n_punctuated = sum(line.endswith(END_MARKS) for line in lines)
-    n_ellipses = sum(line.lower().endswith(ELLIPSES) for line in lines)
-    n_bullets = sum(line.startswith(BULLETS) for line in lines)
+    n_open, n_ellipses, n_bullets = _line_counts(
+        words.codes, words.tokens.lines, KINDS, BITS, _ELLIPSIS_CODES, _ELLIPSIS_ENDS,
+        _END_CODES, _BULLET_CODES,
+    )  # fmt: skip
     return {
-        "unpunctuated_line_frac": (len(lines) - n_punctuated) / len(lines),
-        "ellipsis_line_frac": n_ellipses / len(lines),
-        "bullet_line_frac": n_bullets / len(lines),
+        "unpunctuated_line_frac": n_open / n_lines,
+        "ellipsis_line_frac": n_ellipses / n_lines,
+        "bullet_line_frac": n_bullets / n_lines,
     }
+
+
+@kernel
+def _line_counts(
+    codes: Codes,
+    lines: Spans,
+    kinds: NDArray[np.uint8],
+    bits: NDArray[np.uint16],
+    ellipses: Codes,
+    ellipsis_ends: Ints,
+    end_marks: Codes,
+    bullets: Codes,
+) -> tuple[int, int, int]:
+    """Lines without a mark at the end, with an ellipsis there, with a bullet at the start."""
+    n_open, n_ellipses, n_bullets = 0, 0, 0
+    for i in range(lines.start.size):
+        start, end = lines.start[i], lines.end[i]
+        while bits[kinds[codes[start]]] & SPACE:
+            start += 1
+        while bits[kinds[codes[end - 1]]] & SPACE:
+            end -= 1
+        line = codes[start:end]
+        n_open += not _is_one_of(line[-1], end_marks)
+        n_bullets += _is_one_of(line[0], bullets)
+        begin = 0
+        for behind in ellipsis_ends:
+            if _ends_with(line, ellipses[begin:behind]):
+                n_ellipses += 1
+                break
+            begin = behind
+    return n_open, n_ellipses, n_bullets
+
+
+@kernel
+def _is_one_of(code: np.uint32, codes: Codes) -> bool:
+    for one in codes:  # noqa: SIM110 - numba compiles no generator
+        if one == code:
+            return True
+    return False
+
+
+@kernel
+def _ends_with(line: Codes, mark: Codes) -> bool:
+    """Whether `line` ends with `mark`, which is lower-case; its own case does not matter."""
+    if line.size < mark.size:
+        return False
+    for i in range(1, mark.size + 1):
+        code = line[-i]
+        if _CAPITAL_A <= code <= _CAPITAL_Z:
+            code += np.uint32(32)
+        if code != mark[-i]:
+            return False
+    return True
 
 
 def boilerplate_frac(words: Words) -> float:
     """Share of paragraphs with a policy or cookie phrase; 1.0 for placeholder text or none."""
-    if not words.paragraphs or PLACEHOLDER in words.lower:
+    paragraphs = words.tokens.paragraphs
+    if not paragraphs.start.size:
         return 1.0
-    phrases = [phrase for phrase in POLICY_PHRASES if phrase in words.lower]
-    if not phrases:
+    # White space is one blank there, as in the phrases: what is missing there is nowhere.
+    if not any(sign in words.normalised for sign in _PHRASE_SIGNS):
         return 0.0
-    lowered = (paragraph.lower() for paragraph in words.paragraphs)
-    n_found = sum(any(phrase in paragraph for phrase in phrases) for paragraph in lowered)
-    return n_found / len(words.paragraphs)
+    lower = words.text.lower()
+    if PLACEHOLDER in lower:
+        return 1.0
+    found = [phrase for phrase in POLICY_PHRASES if phrase in lower]
+    lowered = (paragraph.lower() for paragraph in words.of(paragraphs))
+    n_found = sum(any(phrase in paragraph for phrase in found) for paragraph in lowered)
+    return n_found / paragraphs.start.size

@@ -31,7 +31,7 @@ def _kernel(conf: MeasureConfig) -> Callable[[], Kernel]:
     def make() -> Kernel:
         model = load_language_model(str(language_model_path()))
         hasher = MinHasher(
-            ngram_chars=conf.ngram_chars, n_bands=conf.n_bands,
+            ngram_chars=conf.ngram_chars, ngram_words=conf.ngram_words, n_bands=conf.n_bands,
             rows_per_band=conf.rows_per_band, seed=conf.minhash_seed,
         )  # fmt: skip
         return lambda batch: [measure_batch(batch, language_model=model, hasher=hasher, conf=conf)]

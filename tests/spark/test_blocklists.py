@@ -52,7 +52,11 @@ def reasons(pages, conf):
 
 def test_without_settings_every_page_is_kept_and_no_column_is_lost(pages):
     assert reasons(pages, FilterConfig()) == {}
-    assert with_filter_reason(pages, FilterConfig()).columns == [*pages.columns, "filter_reason"]
+    assert with_filter_reason(pages, FilterConfig()).columns == [
+        *pages.columns,
+        "filter_reason",
+        "filter_detail",
+    ]
 
 
 def test_a_domain_stands_for_itself_and_all_below_it_but_not_for_one_that_ends_alike(
@@ -118,6 +122,20 @@ def test_of_several_reasons_the_first_of_the_list_is_given(pages, written):
     assert found["bad"] == "blocked_domain"
     assert found["good"] == "blocked_url"
     assert reasons(pages, conf.model_copy(update={"block_urls": ()}))["good"] == "not_allowed"
+
+
+def test_the_detail_is_what_gave_the_reason(pages, written):
+    conf = FilterConfig(
+        block_domains=(written("d", "org\nbad.org\n"),), block_urls=(written("u", "closed.org/x"),)
+    )
+    rows = with_filter_reason(pages, conf).collect()
+    found = {row["name"]: row["filter_detail"] for row in rows}
+    assert found["below"] == "bad.org"  # the longest entry that it is under
+    assert found["closed"] == "org"  # by its domain first
+    assert found["nowhere"] is None
+    conf = FilterConfig(optout_signals=("noai", "noindex"))
+    rows = with_filter_reason(pages, conf).collect()
+    assert {row["filter_detail"] for row in rows} == {"noai", None}
 
 
 def test_entries_in_two_lists_do_not_double_a_page(pages, written):

@@ -16,19 +16,34 @@ def slow_mix(value):
     return value ^ (value >> 31)
 
 
-def slow_shingle_hash(shingle):
+def slow_shingle_hash(parts):
     polynomial = 0
-    for character in shingle:
-        polynomial = (polynomial * 0xD6E8FEB86659FD93 + slow_mix(ord(character) + 1)) & MASK
-    return slow_mix(polynomial) >> 32
+    for part in parts:
+        polynomial = (polynomial * 0xD6E8FEB86659FD93 + part) & MASK
+    return slow_mix(polynomial)
 
 
-def slow_signature(text, ngram_chars, n_hashes, seed):
-    bits = random_bits(n_hashes, seed).tolist()
-    hashes = [
-        slow_shingle_hash(text[i : i + ngram_chars]) for i in range(len(text) - ngram_chars + 1)
-    ]
-    return [min((((b >> 32) | 1) * h + b) & 0xFFFFFFFF for h in hashes) for b in bits]
+def slow_shingles(text, n, *, by_words=False):
+    parts = [slow_mix(ord(character) + 1) for character in text]
+    if by_words:
+        words = text.split(" ")
+        parts = [slow_shingle_hash([slow_mix(ord(c) + 1) for c in word]) for word in words]
+    return [slow_shingle_hash(parts[i : i + n]) for i in range(len(parts) - n + 1)]
+
+
+def slow_signature(shingles, k, seed):
+    """Algorithm 1 of Fast Similarity Sketching, as it stands in the paper."""
+    start = int(random_bits(1, seed)[0])
+    least = [None] * k
+    for number in range(2 * k):
+        for shingle in shingles:
+            drawn = slow_mix(shingle ^ ((start + number * 0x9E3779B97F4A7C15) & MASK))
+            place = ((drawn >> 32) * k) >> 32 if number < k else number - k
+            value = (number << 32) | (drawn & 0xFFFFFFFF)
+            least[place] = value if least[place] is None else min(least[place], value)
+        if None not in least:
+            break
+    return least
 
 
 def jaccard(a, b, ngram_chars):
@@ -41,29 +56,45 @@ def jaccard(a, b, ngram_chars):
 
 def test_the_signature_of_a_text_is_fixed_for_good():
     hasher = MinHasher(ngram_chars=3, n_bands=2, rows_per_band=2, seed=1)
-    assert hasher.signature("Hello world").tolist() == [554722772, 149186192, 21796237, 486026754]
-    assert hasher.bands("Hello world").tolist() == [5446491740243358579, 2543219891157531054]
+    assert hasher.signature("Hello world").tolist() == [
+        2331376928,
+        1815930297,
+        879282454,
+        412667807,
+    ]
+    assert hasher.bands("Hello world").tolist() == [-7135221479527814180, 7499448942425592025]
 
 
 def test_the_bands_of_the_default_settings_are_fixed_for_good():
     bands = MinHasher(24, 20, 13, 42).bands(PANGRAM)
     assert bands.dtype == np.int64
     assert bands.shape == (20,)
-    assert bands[:2].tolist() == [4670474858307687569, 3040530050054871414]
+    assert bands[:2].tolist() == [7816171074321301321, 3861678668233862080]
 
 
 @pytest.mark.parametrize("ngram_chars", [1, 2, 3, 7, 24])
-def test_the_vectorised_signature_is_that_of_the_definition(ngram_chars):
+@pytest.mark.parametrize("rows", [3, 40])
+def test_the_compiled_signature_is_that_of_the_definition(ngram_chars, rows):
     text = "straße \U0001f600 " + PANGRAM.lower()
-    signature = MinHasher(ngram_chars, 2, 3, 5).signature(text)
-    assert signature.dtype == np.uint32
-    assert signature.tolist() == slow_signature(text, ngram_chars, 6, 5)
+    signature = MinHasher(ngram_chars, 2, rows, 5).signature(text)
+    assert signature.dtype == np.uint64
+    assert signature.tolist() == slow_signature(slow_shingles(text, ngram_chars), 2 * rows, 5)
 
 
-def test_blocks_do_not_change_the_signature(monkeypatch):
-    whole = MinHasher(5, 4, 3, 9).signature(PANGRAM * 3)
-    monkeypatch.setattr("curation.measure.minhash._BLOCK", 7)
-    assert MinHasher(5, 4, 3, 9).signature(PANGRAM * 3).tolist() == whole.tolist()
+def test_shingles_of_words_are_those_of_the_definition_too():
+    text = PANGRAM.lower() + " " + PANGRAM.lower()
+    hasher = MinHasher(24, 14, 8, 5, ngram_words=5)
+    shingles = slow_shingles(text, 5, by_words=True)
+    assert len(shingles) == 14
+    assert hasher.signature(text).tolist() == slow_signature(shingles, 112, 5)
+    assert hasher.bands("only four words here").shape == (0,)
+    assert hasher.bands("five words are just enough").shape == (14,)
+
+
+def test_few_shingles_fill_every_value():
+    signature = MinHasher(24, 20, 13, 42).signature("x" * 24)
+    assert signature.shape == (260,)
+    assert (signature >> np.uint64(32) <= 519).all()
 
 
 def test_case_and_white_space_do_not_change_the_bands():
@@ -87,7 +118,7 @@ def test_repeating_a_text_with_its_seam_does_not_change_the_signature():
 
 
 def test_bands_of_different_number_never_match_even_where_their_rows_are_equal(monkeypatch):
-    monkeypatch.setattr(MinHasher, "_signature", lambda self, text: np.zeros(200, np.uint32))
+    monkeypatch.setattr(MinHasher, "_signature", lambda self, text: np.zeros(200, np.uint64))
     assert len(set(MinHasher(3, 200, 1, 0).bands("abc").tolist())) == 200
 
 

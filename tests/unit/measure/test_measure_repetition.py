@@ -38,9 +38,11 @@ def test_the_top_ngrams_of_the_advert_are_its_longest_frequent_ones():
 
 
 def test_unique_shares_count_lines_and_characters():
-    assert unique_frac(["a", "a", "b"]) == pytest.approx(2 / 3)
-    assert unique_char_frac(["aaa", "aaa", "b"]) == pytest.approx(4 / 7)
-    assert unique_frac([]) == unique_char_frac([]) == 0.0
+    lines = Words("aaa\naaa\nb").tokens.lines
+    assert unique_frac(lines) == pytest.approx(2 / 3)
+    assert unique_char_frac(lines) == pytest.approx(4 / 7)
+    none = Words("").tokens.lines
+    assert unique_frac(none) == unique_char_frac(none) == 0.0
 
 
 def test_lines_that_differ_in_white_space_differ_and_blank_ones_do_not_count():

@@ -12,7 +12,7 @@ from curation.schemas import MEASURES
 
 def measured(text):
     words = Words(text)
-    return signals(words) | {"n_words": len(words.words)}
+    return signals(words) | {"n_words": words.n_words}
 
 
 def keeps(rule, text):

@@ -22,7 +22,7 @@ def test_the_advert_has_the_values_of_the_reference():
     words = Words(ADVERT)
     found = signals(words)
     assert len(words.text) == 198
-    assert len(words.words) == 42
+    assert words.n_words == 42
     assert found["non_alnum_frac"] == pytest.approx(0.176768, abs=1e-6)
     assert found["whitespace_frac"] == pytest.approx(0.207071, abs=1e-6)
     assert found["unique_line_frac"] == pytest.approx(0.285714, abs=1e-6)

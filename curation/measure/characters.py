@@ -1,0 +1,70 @@
+"""What each character is: one table of bits for every code point, shared by all kernels.
+
+A kernel looks a character up in two steps, `BITS[KINDS[code]]`: the kinds, a byte a code point, are
+few and stay in the processor's cache. What is a letter, a digit or white space is Python's Unicode
+table's to say; two Python versions can differ in code points that were added between them.
+"""
+
+from __future__ import annotations
+
+import string
+import sys
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curation.measure.compiled import kernel
+
+Codes = NDArray[np.uint32]
+
+SPACE, LETTER, DECIMAL, PLAIN, BLANK, BRACKET, IN_URL, MATH = (1 << bit for bit in range(8))
+"""White space of `str.split`; a letter of any script; a decimal digit of any script; and ASCII
+letters, digits and marks, white space, brackets, characters of URLs as `symbols` counts them;
+mathematical symbols as `formulas` does."""
+
+_IN_URL = string.ascii_letters + string.digits + "-._~:/?#[]@!$&'()*+,=%"
+_PLAIN = string.ascii_letters + string.digits + "\n?!,."
+_MATH_BLOCKS = (
+    (0x2200, 0x2218), (0x221A, 0x22FF), (0x27C0, 0x27EF), (0x2980, 0x29BD), (0x29C0, 0x29FF),
+    (0x2A00, 0x2AFF), (0x1D400, 0x1D7FF),
+)  # fmt: skip
+_MATH_SIGNS = "±×÷¬ℂℍℕℙℚℝℤℵℏℜℑ℘"
+
+
+def codes_of(text: str) -> Codes:
+    """Code points of `text`, lone surrogates too, shape (len(text),). Not to be written to."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+
+
+def _bits() -> NDArray[np.uint16]:
+    """Bits of every code point, shape (0x110000,)."""
+    characters = [chr(code) for code in range(sys.maxunicode + 1)]
+    bits = np.zeros(len(characters), np.uint16)
+    for bit, method in ((SPACE, str.isspace), (LETTER, str.isalpha), (DECIMAL, str.isdecimal)):
+        bits |= np.fromiter(map(method, characters), bool, len(characters)) * np.uint16(bit)
+    for bit, members in ((PLAIN, _PLAIN), (BLANK, "\t\n\r\b "), (BRACKET, "{}⟨⟩[]()"),
+                         (IN_URL, _IN_URL), (MATH, _MATH_SIGNS)):  # fmt: skip
+        bits[_codes(members)] |= bit
+    for first, last in _MATH_BLOCKS:
+        bits[first : last + 1] |= MATH
+    return bits
+
+
+def _codes(characters: Iterable[str]) -> list[int]:
+    return [ord(character) for character in characters]
+
+
+BITS, _numbers = np.unique(_bits(), return_inverse=True)
+"""Bits of each kind of character."""
+KINDS = _numbers.astype(np.uint8)
+"""Kind of every code point, shape (0x110000,), 1.1 MB."""
+
+
+@kernel
+def count_kinds(codes: Codes, kinds: NDArray[np.uint8], n_kinds: int) -> NDArray[np.int64]:
+    """Characters of each kind, shape (n_kinds,). About 1 ns a character."""
+    counts = np.zeros(n_kinds, np.int64)
+    for code in codes:
+        counts[kinds[code]] += 1
+    return counts
