@@ -225,8 +225,9 @@ class LabelConfig(Section):
 
     weight: Literal["bytes", "documents"] = "bytes"
     """Weight of a document in the quantiles. The paper says documents, its code bytes."""
-    preset: Literal["nemotron", "gopher", "none"] = "nemotron"
-    """Heuristic rules applied to every label that is not exempt."""
+    preset: str = "nemotron"
+    """Heuristic rules applied to every label that is not exempt: nemotron, gopher, c4, fineweb,
+    redpajama, none, or the path of a YAML file as in curation/measure/presets."""
     exempt: tuple[Literal["high", "medium-high", "medium", "medium-low", "low"], ...] = ("high",)
     """Labels that skip the heuristics. 2412.02595, section 3.3."""
     max_toxicity: Fraction = 1.0

@@ -7,13 +7,14 @@ and heuristic filters apply only to labels that are not exempt.
 
 from __future__ import annotations
 
+import hashlib
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from curation.config import LabelConfig
-from curation.measure.rules import drop_reason, rules
+from curation.config import LabelConfig, RunConfig
+from curation.measure.rules import drop_reason, drop_reasons, rules, text_of
 from curation.schemas import BUCKET_EDGES, DOCUMENTS, LABELS, MEASURES, MEMBERS, SCORES
 from curation.spark.funnel import Account, account
 from curation.spark.work import Work
@@ -82,7 +83,10 @@ def labels(measured: DataFrame, edges: DataFrame, conf: LabelConfig) -> DataFram
         ).drop("cuts")  # fmt: skip
     bucketed = measured.withColumn("bucket", F.greatest(*[f"bucket_{m}" for m in MEMBERS]))
     named = bucketed.withColumn("label", label_of(F.col("bucket")))
-    decided = named.withColumn("drop_reason", _drop_reason(conf))
+    failing = F.expr(drop_reasons(rules(conf.preset)))
+    decided = named.withColumn("drop_reason", _drop_reason(conf)).withColumn(
+        "drop_reasons", F.concat(F.array_compact(F.array(_toxic(conf))), failing)
+    )
     return decided.withColumn("keep", F.col("drop_reason").isNull()).select(*LABELS.columns.names)
 
 
@@ -98,8 +102,19 @@ def label_of(bucket: Column) -> Column:
 
 
 def _drop_reason(conf: LabelConfig) -> Column:
-    toxic = F.when(F.col("toxicity") > conf.max_toxicity, F.lit("toxic"))
-    if conf.preset == "none":
-        return toxic
     exempt = F.col("label").isin(list(conf.exempt))
-    return F.coalesce(toxic, F.when(~exempt, drop_reason(rules(conf.preset))))
+    return F.coalesce(_toxic(conf), F.when(~exempt, F.expr(drop_reason(rules(conf.preset)))))
+
+
+def _toxic(conf: LabelConfig) -> Column:
+    return F.when(F.col("toxicity") > conf.max_toxicity, F.lit("toxic"))
+
+
+def identity(conf: RunConfig) -> dict[str, object]:
+    """The rules of the preset, which the name alone does not tell.
+
+    Raises:
+        ConfigError: there is no such preset, or it is not rightly written.
+    """
+    rules(conf.label.preset)
+    return {"preset": hashlib.sha256(text_of(conf.label.preset).encode()).hexdigest()[:16]}

@@ -95,7 +95,9 @@ STAGES: tuple[Stage, ...] = (
         device="CPU",
         sections=("label",),
         run="curation.label:label",
+        identity="curation.label:identity",
         after=("s04_score",),
+        version=2,
     ),
     Stage(
         name="s06_rephrase",

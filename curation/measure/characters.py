@@ -18,10 +18,12 @@ from curation.measure.compiled import kernel
 
 Codes = NDArray[np.uint32]
 
-SPACE, LETTER, DECIMAL, PLAIN, BLANK, BRACKET, IN_URL, MATH = (1 << bit for bit in range(8))
-"""White space of `str.split`; a letter of any script; a decimal digit of any script; and ASCII
-letters, digits and marks, white space, brackets, characters of URLs as `symbols` counts them;
-mathematical symbols as `formulas` does."""
+_FLAGS = tuple(1 << bit for bit in range(12))
+SPACE, LETTER, DECIMAL, PLAIN, BLANK, BRACKET, IN_URL, MATH, UPPER, TERMINAL, WIDE, CLOSER = _FLAGS
+"""White space of `str.split`; a letter of any script; a decimal digit of any script; ASCII letters,
+digits and marks, white space, brackets, and characters of URLs, as `symbols` counts them;
+mathematical symbols, as `formulas` does; an upper-case letter; a mark that ends a sentence; one
+that does so without a space behind it; a quote or bracket that may stand between mark and space."""
 
 _IN_URL = string.ascii_letters + string.digits + "-._~:/?#[]@!$&'()*+,=%"
 _PLAIN = string.ascii_letters + string.digits + "\n?!,."
@@ -29,6 +31,9 @@ _MATH_BLOCKS = (
     (0x2200, 0x2218), (0x221A, 0x22FF), (0x27C0, 0x27EF), (0x2980, 0x29BD), (0x29C0, 0x29FF),
     (0x2A00, 0x2AFF), (0x1D400, 0x1D7FF),
 )  # fmt: skip
+_TERMINAL = ".!?…։؟۔܀।॥။၊።፧᙮។៕᠃᥄᥅᪨᪩᭚᭛‼‽⁇⁈⁉⸮꓿꘎꘏꛳꡶꣎꣏꧈꧉꩝꩞꩟꫰꫱꯫"
+_WIDE = "。．！？｡"
+_CLOSERS = "\"'”’»›)]}」』）"
 _MATH_SIGNS = "±×÷¬ℂℍℕℙℚℝℤℵℏℜℑ℘"
 
 
@@ -41,10 +46,12 @@ def _bits() -> NDArray[np.uint16]:
     """Bits of every code point, shape (0x110000,)."""
     characters = [chr(code) for code in range(sys.maxunicode + 1)]
     bits = np.zeros(len(characters), np.uint16)
-    for bit, method in ((SPACE, str.isspace), (LETTER, str.isalpha), (DECIMAL, str.isdecimal)):
+    for bit, method in ((SPACE, str.isspace), (LETTER, str.isalpha), (DECIMAL, str.isdecimal),
+                        (UPPER, str.isupper)):  # fmt: skip
         bits |= np.fromiter(map(method, characters), bool, len(characters)) * np.uint16(bit)
     for bit, members in ((PLAIN, _PLAIN), (BLANK, "\t\n\r\b "), (BRACKET, "{}⟨⟩[]()"),
-                         (IN_URL, _IN_URL), (MATH, _MATH_SIGNS)):  # fmt: skip
+                         (IN_URL, _IN_URL), (MATH, _MATH_SIGNS), (TERMINAL, _TERMINAL + _WIDE),
+                         (WIDE, _WIDE), (CLOSER, _CLOSERS)):  # fmt: skip
         bits[_codes(members)] |= bit
     for first, last in _MATH_BLOCKS:
         bits[first : last + 1] |= MATH

@@ -1,107 +1,132 @@
-"""Presets of heuristic rules, and the drop reason that they give. Spark SQL only, no text.
+"""Presets of heuristic rules over the columns of `measures`, as SQL. No text is read.
 
-A rule bounds one column of `measures`. Thresholds can change without touching text again: the
-signals stay, and only this expression is computed anew.
+A rule bounds one column. A preset is a list of them in YAML: one of `presets/`, or a file of one's
+own. Thresholds can change without touching text again: the signals stay, and only these expressions
+are computed anew. They are SQL that Spark and DuckDB both take.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
 
-from pyspark.sql import Column
-from pyspark.sql import functions as F
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from curation.errors import ConfigError
+from curation.schemas import MEASURES
+
+PRESETS = ("nemotron", "gopher", "c4", "fineweb", "redpajama")
+NONE = "none"
+"""The preset without a rule."""
+
+_FOLDER = resources.files("curation.measure") / "presets"
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(BaseModel):
     """Keep a page while `low <= signal <= high`; otherwise drop it for `reason`."""
 
-    reason: str
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    reason: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     signal: str
-    low: float = -math.inf
-    high: float = math.inf
+    low: Annotated[float, Field(alias="min")] = -math.inf
+    high: Annotated[float, Field(alias="max")] = math.inf
+    languages: tuple[str, ...] = ()
+    """Languages that the rule is for; empty: all. Pages in others pass."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Rule:
+        if self.signal not in MEASURES.columns.names:
+            raise ValueError(f"measures has no column `{self.signal}`")
+        if self.low == -math.inf and self.high == math.inf:
+            raise ValueError(f"{self.reason}: neither `min` nor `max`")
+        return self
+
+    @property
+    def fails(self) -> str:
+        """SQL that is true for a page to drop.
+
+        A null signal counts as failing: a page that could not be measured is never kept silently.
+        Both sides are 32-bit: 0.1 is stored as 0.100000001, which a bound of 64 bits would refuse.
+        """
+        signal = f"CAST({self.signal} AS FLOAT)"
+        tests = [f"{self.signal} IS NULL"]
+        if self.low > -math.inf:
+            tests.append(f"{signal} < CAST({self.low!r} AS FLOAT)")
+        if self.high < math.inf:
+            tests.append(f"{signal} > CAST({self.high!r} AS FLOAT)")
+        fails = f"({' OR '.join(tests)})"
+        if not self.languages:
+            return fails
+        known = ", ".join(f"'{language}'" for language in self.languages)
+        return f"(language IN ({known}) AND {fails})"
 
 
-NEMOTRON: tuple[Rule, ...] = (
-    Rule("too_many_non_alnum_chars", "non_alnum_frac", high=0.25),
-    Rule("too_many_symbols", "symbol_word_frac", high=0.1),
-    Rule("too_many_digits", "digit_frac", high=0.15),
-    Rule("too_many_urls", "url_frac", high=0.2),
-    Rule("too_much_whitespace", "whitespace_frac", high=0.25),
-    Rule("too_many_parentheses", "parenthesis_frac", high=0.1),
-    Rule("too_much_boilerplate", "boilerplate_frac", high=0.4),
-    Rule("too_many_repeated_lines", "unique_line_frac", low=0.7),
-    Rule("too_many_repeated_paragraphs", "unique_paragraph_frac", low=0.7),
-    Rule("too_many_repeated_line_chars", "unique_line_char_frac", low=0.8),
-    Rule("too_many_repeated_paragraph_chars", "unique_paragraph_char_frac", low=0.8),
-    Rule("too_few_words", "n_words", low=50),
-    Rule("too_many_words", "n_words", high=100_000),
-    Rule("too_many_unpunctuated_lines", "unpunctuated_line_frac", high=0.85),
-    Rule("too_few_alpha_words", "alpha_word_frac", low=0.8),
-    Rule("too_few_common_words", "n_common_words", low=2),
-    Rule("too_short_words", "mean_word_chars", low=3),
-    Rule("too_long_words", "mean_word_chars", high=10),
-    Rule("too_long_a_word", "max_word_chars", high=1000),
-    Rule("too_many_ellipsis_lines", "ellipsis_line_frac", high=0.3),
-    Rule("too_frequent_2gram", "top_2gram_frac", high=0.20),
-    Rule("too_frequent_3gram", "top_3gram_frac", high=0.18),
-    Rule("too_frequent_4gram", "top_4gram_frac", high=0.16),
-    Rule("too_many_duplicate_5grams", "dup_5gram_frac", high=0.15),
-    Rule("too_many_duplicate_6grams", "dup_6gram_frac", high=0.14),
-    Rule("too_many_duplicate_7grams", "dup_7gram_frac", high=0.13),
-    Rule("too_many_duplicate_8grams", "dup_8gram_frac", high=0.12),
-    Rule("too_many_duplicate_9grams", "dup_9gram_frac", high=0.11),
-    Rule("too_many_duplicate_10grams", "dup_10gram_frac", high=0.10),
-    Rule("too_many_bullet_lines", "bullet_line_frac", high=0.9),
-)
-"""The 28 filters of Nemotron-CC, in order. 2412.02595, section 3.3; bounds of NeMo Curator.
+class _Preset(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-Thirty rules, because two filters (words, mean word length) have a bound at either end, and what
-fails at one has another fault than what fails at the other.
-"""
+    rules: tuple[Rule, ...]
 
-_NOT_IN_GOPHER = {
-    "non_alnum_frac", "digit_frac", "url_frac", "whitespace_frac", "parenthesis_frac",
-    "boilerplate_frac", "unpunctuated_line_frac", "max_word_chars",
-}  # fmt: skip
+    @model_validator(mode="after")
+    def _check(self) -> _Preset:
+        reasons = [rule.reason for rule in self.rules]
+        twice = sorted({reason for reason in reasons if reasons.count(reason) > 1})
+        if twice:
+            raise ValueError(f"two rules are called {', '.join(twice)}")
+        return self
 
-GOPHER: tuple[Rule, ...] = tuple(r for r in NEMOTRON if r.signal not in _NOT_IN_GOPHER)
-"""Those of the rules that Gopher has, whose bounds are the same. Rae et al. 2021, A.1.1, table A1.
 
-Gopher bounds repeated lines and paragraphs at 0.3 (by characters 0.2), which is 0.7 (0.8) unique
-ones, and asks for two different common words, where `n_common_words` also counts one twice.
-"""
+def text_of(preset: str) -> str:
+    """The YAML of a preset: a name of `PRESETS`, or a path; empty for `none`.
 
-_PRESETS = {"nemotron": NEMOTRON, "gopher": GOPHER, "none": ()}
+    Raises:
+        ConfigError: there is no such preset and no such file.
+    """
+    if preset == NONE:
+        return ""
+    if preset in PRESETS:
+        return (_FOLDER / f"{preset}.yaml").read_text(encoding="utf-8")
+    if not Path(preset).is_file():
+        known = ", ".join((*PRESETS, NONE))
+        raise ConfigError(f"no preset is called `{preset}`, nor a file; known: {known}")
+    return Path(preset).read_text(encoding="utf-8")
 
 
 def rules(preset: str) -> tuple[Rule, ...]:
     """The rules of a preset, in order.
 
     Raises:
-        ConfigError: there is no such preset.
+        ConfigError: there is no such preset, or it is not rightly written.
     """
-    if preset not in _PRESETS:
-        raise ConfigError(f"no preset is called `{preset}`; known: {', '.join(_PRESETS)}")
-    return _PRESETS[preset]
+    return _parsed(preset, text_of(preset))
 
 
-def drop_reason(rules: Sequence[Rule]) -> Column:
-    """Reason of the first failing rule, or null if the page is kept.
+@cache
+def _parsed(preset: str, text: str) -> tuple[Rule, ...]:
+    try:
+        return _Preset.model_validate(yaml.safe_load(text) or {"rules": ()}).rules
+    except yaml.YAMLError as error:
+        raise ConfigError(f"preset {preset}: not YAML: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise ConfigError(f"preset {preset}: {where}: {first['msg']}") from error
 
-    A null signal counts as failing: a page that could not be measured is never kept silently.
-    """
-    failures = [F.when(_fails(rule), F.lit(rule.reason)) for rule in rules]
-    return F.coalesce(*failures, F.lit(None).cast("string"))
+
+def drop_reason(rules: Sequence[Rule]) -> str:
+    """SQL of the reason of the first failing rule, or null if the page is kept."""
+    cases = [f"WHEN {rule.fails} THEN '{rule.reason}'" for rule in rules]
+    return f"CASE {' '.join(cases)} END" if cases else "CAST(NULL AS STRING)"
 
 
-def _fails(rule: Rule) -> Column:
-    # Signals are 32-bit: 0.1 is stored as 0.100000001, which a 64-bit bound of 0.1 would refuse.
-    signal, low, high = (
-        value.cast("float") for value in (F.col(rule.signal), F.lit(rule.low), F.lit(rule.high))
+def drop_reasons(rules: Sequence[Rule]) -> str:
+    """Spark SQL of the reasons of all failing rules, in order; an empty list if it is kept."""
+    cases = [f"CASE WHEN {rule.fails} THEN '{rule.reason}' END" for rule in rules]
+    return (
+        f"array_compact(array({', '.join(cases)}))" if cases else "CAST(array() AS ARRAY<STRING>)"
     )
-    return signal.isNull() | ~signal.between(low, high)

@@ -28,9 +28,10 @@ from numpy.typing import NDArray
 from curation.measure.characters import BITS, KINDS, LETTER, MATH, SPACE, Codes, codes_of
 from curation.measure.compiled import kernel
 from curation.measure.formulas import math_frac
+from curation.measure.prose import hashes_of, prose
 from curation.measure.repetition import repetition
 from curation.measure.symbols import character_shares
-from curation.measure.words import Hashes, Ints, Spans, Words, hash_of
+from curation.measure.words import Hashes, Ints, Spans, Words
 
 COMMON_WORDS = frozenset({"the", "be", "to", "of", "and", "that", "have", "with"})
 ELLIPSES = ("...", "[...]", "…", "(...)", "[…]", "-»", "read more..", "read more")
@@ -48,8 +49,8 @@ _PHRASE_SIGNS = (PLACEHOLDER, "terms of use", "cookie", "privacy")
 """Each of the phrases has one of these in it."""
 _IS_MATH = (BITS & MATH != 0).astype(np.int64)
 _MAX_COMMON_CHARS = max(map(len, COMMON_WORDS))
-_COMMON_HASHES = np.array([hash_of(word) for word in sorted(COMMON_WORDS)])
-_ELLIPSIS_HASHES = np.array([hash_of(mark) for mark in ELLIPSES if " " not in mark])
+_COMMON_HASHES = hashes_of(COMMON_WORDS)
+_ELLIPSIS_HASHES = hashes_of(frozenset(mark for mark in ELLIPSES if " " not in mark))
 _ELLIPSIS_CODES = codes_of("".join(ELLIPSES))
 _ELLIPSIS_ENDS = np.cumsum([len(mark) for mark in ELLIPSES])
 _END_CODES, _BULLET_CODES = codes_of("".join(END_MARKS)), codes_of("".join(BULLETS))
@@ -63,6 +64,7 @@ def signals(words: Words) -> dict[str, float]:
         | word_signals(words)
         | line_shares(words)
         | repetition(words)
+        | prose(words, common=_COMMON_HASHES)
         | {"boilerplate_frac": boilerplate_frac(words), "math_frac": _math_frac(words)}
     )
 

@@ -54,12 +54,24 @@ class Store:
             raise self._damaged(table, error) from error
 
     def create(self, table: Table) -> None:
-        """Make `table`, empty, where it is not there, so that its writers never race to make it."""
+        """Make `table`, empty, where it is not there, so that its writers never race to make it.
+
+        One that an older version made gets the columns that were added since, null in its rows.
+        """
         if self.exists(table):
+            self._add_columns(table)
             return
         builder = DeltaTable.createIfNotExists(self.spark).location(self.path(table))
         builder = builder.addColumns(spark_schema(table)).comment(table.doc)
         builder.partitionedBy(*table.partition_by).execute()
+
+    def _add_columns(self, table: Table) -> None:
+        known = self.spark.read.format("delta").load(self.path(table)).columns
+        if set(table.columns.names) <= set(known):
+            return
+        none = self.spark.createDataFrame([], spark_schema(table, nullable=True))
+        writer = none.write.format("delta").mode("append").option("mergeSchema", "true")
+        writer.save(self.path(table))
 
     def read(self, table: Table) -> DataFrame:
         """All rows of `table`, with the columns that `schemas.py` gives it.

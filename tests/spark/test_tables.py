@@ -46,6 +46,17 @@ def test_replacing_leaves_other_rows_alone_and_empties_what_has_no_rows(store):
     assert rows(store) == {"b": 2}
 
 
+def test_a_table_of_an_older_version_gets_the_columns_that_it_lacks(store):
+    store.append(store.make([("a", 1, None)], THINGS), THINGS, Txn("app", 1))
+    fields = [*THINGS.columns, column("colour", pa.string(), "Colour")]
+    newer = Table("things", "Things.", pa.schema(fields), key=("name",), partition_by=("name",))
+    for _ in range(2):
+        store.create(newer)
+    store.append(store.make([("b", 2, None, "red")], newer), newer, Txn("app", 2))
+    found = {row["name"]: row["colour"] for row in store.read(newer).collect()}
+    assert found == {"a": None, "b": "red"}
+
+
 def test_a_missing_table_is_an_input_error(store):
     with pytest.raises(InputError, match="things: nothing at"):
         Store(store.spark, f"{store.root}/other").read(THINGS)

@@ -25,7 +25,6 @@ SPARK_FREE = (
 MAY_IMPORT_SPARK = {
     "stage.py",
     "blocklists.py",
-    "rules.py",
     "label.py",
     "components.py",
     "requests.py",

@@ -1,13 +1,16 @@
 import math
 
+import duckdb
 import numpy as np
 import pytest
 
 from curation.errors import ConfigError
-from curation.measure.rules import GOPHER, NEMOTRON, rules
+from curation.measure.rules import PRESETS, Rule, drop_reason, drop_reasons, rules, text_of
 from curation.measure.signals import signals
 from curation.measure.words import Words
 from curation.schemas import MEASURES
+
+NEMOTRON, GOPHER = rules("nemotron"), rules("gopher")
 
 
 def measured(text):
@@ -160,11 +163,11 @@ def test_the_preset_has_the_28_filters_of_the_paper_in_order_with_their_bounds()
     ]
 
 
-def test_gopher_has_its_seven_quality_rules_and_its_thirteen_of_repetition():
+def test_gopher_has_its_quality_rules_and_its_thirteen_of_repetition():
     found = {rule.signal for rule in GOPHER}
     assert found == {
-        "symbol_word_frac", "n_words", "alpha_word_frac", "n_common_words", "mean_word_chars",
-        "ellipsis_line_frac", "bullet_line_frac",
+        "hash_word_ratio", "ellipsis_word_ratio", "n_words", "alpha_word_frac",
+        "n_distinct_common_words", "mean_word_chars", "ellipsis_line_frac", "dash_line_frac",
         "unique_line_frac", "unique_paragraph_frac", "unique_line_char_frac",
         "unique_paragraph_char_frac", "top_2gram_frac", "top_3gram_frac", "top_4gram_frac",
         "dup_5gram_frac", "dup_6gram_frac", "dup_7gram_frac", "dup_8gram_frac", "dup_9gram_frac",
@@ -172,9 +175,11 @@ def test_gopher_has_its_seven_quality_rules_and_its_thirteen_of_repetition():
     }  # fmt: skip
 
 
-def test_every_rule_bounds_a_column_of_measures_and_has_a_reason_of_its_own():
-    assert {rule.signal for rule in NEMOTRON} <= set(MEASURES.columns.names)
-    assert len({rule.reason for rule in NEMOTRON}) == len(NEMOTRON)
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_rule_bounds_a_column_of_measures_and_has_a_reason_of_its_own(preset):
+    found = rules(preset)
+    assert {rule.signal for rule in found} <= set(MEASURES.columns.names)
+    assert len({rule.reason for rule in found}) == len(found)
 
 
 def test_an_empty_text_fails_every_rule_but_those_on_too_many_or_too_long_words():
@@ -182,9 +187,71 @@ def test_an_empty_text_fails_every_rule_but_those_on_too_many_or_too_long_words(
     assert kept == {"too_many_words", "too_long_words", "too_long_a_word"}
 
 
-def test_presets_are_found_by_name_and_an_unknown_one_is_refused():
-    assert rules("nemotron") is NEMOTRON
-    assert rules("gopher") is GOPHER
-    assert rules("none") == ()
+PROSE = "The cat of the house sat with a friend and talked. It was late, and they had to go.\n"
+
+
+@pytest.mark.parametrize(
+    ("preset", "text", "reason"),
+    [
+        ("c4", PROSE * 3, None),
+        ("c4", PROSE * 2, "too_few_sentences"),
+        ("c4", PROSE * 3 + "{", "curly_brackets"),
+        ("c4", PROSE * 3 + "lorem ipsum", "placeholder_text"),
+        ("fineweb", PROSE, None),
+        ("fineweb", PROSE + PROSE, "too_many_repeated_line_chars"),
+        ("fineweb", PROSE.rstrip() + "x\n", "too_few_terminal_lines"),
+        ("fineweb", PROSE + "One.\nTwo.\nThree.\n", "too_many_short_lines"),
+    ],
+)
+def test_presets_drop_for_the_reason_that_their_paper_gives(preset, text, reason):
+    failing = [rule.reason for rule in rules(preset) if not keeps(rule, text)]
+    assert failing[:1] == ([reason] if reason else [])
+
+
+def test_presets_are_found_by_name_or_path_and_an_unknown_one_is_refused(tmp_path):
+    own = tmp_path / "own.yaml"
+    own.write_text("rules:\n  - {reason: short, signal: n_words, min: 5, languages: [en, de]}\n")
+    (rule,) = rules(str(own))
+    assert (rule.reason, rule.low, rule.high) == ("short", 5.0, math.inf)
+    own.write_text("rules:\n  - {reason: short, signal: n_words, min: 6}\n")
+    assert rules(str(own))[0].low == 6.0
+    assert (rules("none"), text_of("none")) == ((), "")
     with pytest.raises(ConfigError, match="gofer"):
         rules("gofer")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("rules: [", "not YAML"),
+        ("rules:\n- {reason: a, signal: nowhere, min: 1}", "no column `nowhere`"),
+        ("rules:\n- {reason: a, signal: n_words}", "neither `min` nor `max`"),
+        ("rules:\n- {reason: a, signal: n_words, mim: 1}", "Extra inputs"),
+        ('rules:\n- {reason: "a\' OR", signal: n_words, min: 1}', "pattern"),
+        ("rules:\n- &a {reason: a, signal: n_words, min: 1}\n- *a", "two rules are called a"),
+    ],
+)
+def test_a_preset_that_is_not_rightly_written_is_refused_with_the_reason(tmp_path, text, message):
+    path = tmp_path / "own.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        rules(str(path))
+
+
+def test_the_sql_gives_the_first_reason_and_a_null_signal_fails():
+    found = (
+        Rule(reason="few", signal="n_words", low=50),
+        Rule(reason="digits", signal="digit_frac", high=0.1),
+        Rule(reason="common", signal="n_common_words", low=2, languages=("en",)),
+    )
+    sql = f"SELECT {drop_reason(found)} FROM (SELECT ? AS n_words, ?::FLOAT AS digit_frac, 0 AS n_common_words, ? AS language)"  # noqa: E501
+
+    def reason(*row):
+        return duckdb.execute(sql, list(row)).fetchone()[0]
+
+    assert reason(49, 0.2, "en") == "few"
+    assert reason(50, 0.2, "en") == "digits"
+    assert reason(50, 0.1, "en") == "common"
+    assert reason(50, 0.1, "de") is None
+    assert reason(50, None, "de") == "digits"
+    assert drop_reasons(found).count("CASE") == 3

@@ -124,11 +124,14 @@ def test_every_signal_of_the_schema_is_there_and_no_other():
 WORST = {
     "alpha_word_frac": 0.0, "n_common_words": 0, "mean_word_chars": 0.0, "max_word_chars": 0,
     "unique_line_frac": 0.0, "unique_paragraph_frac": 0.0, "unique_line_char_frac": 0.0,
-    "unique_paragraph_char_frac": 0.0, "math_frac": 0.0,
+    "unique_paragraph_char_frac": 0.0, "math_frac": 0.0, "n_sentences": 0, "n_c4_sentences": 0,
+    "n_curly_brackets": 0, "has_lorem_ipsum": 0, "n_distinct_common_words": 0,
+    "upper_letter_frac": 0.0, "unique_word_frac": 0.0, "word_entropy": 0.0,
+    "terminal_line_frac": 0.0,
 }  # fmt: skip
 
 
-def test_an_empty_text_has_the_worst_value_of_every_signal():
+def test_an_empty_text_has_the_value_that_fails_the_rule_of_a_signal():
     assert signals(Words("")) == {field.name: WORST.get(field.name, 1.0) for field in SIGNALS}
 
 

@@ -1,0 +1,209 @@
+"""What Gopher, C4, FineWeb and RedPajama v2 decide on, beside the statistics of `signals`.
+
+Sources, by column:
+
+- Gopher (Rae et al. 2021, A.1.1): `hash_word_ratio`, `ellipsis_word_ratio`, `dash_line_frac`,
+  `n_distinct_common_words`;
+- C4 (Raffel et al. 2020, section 2.2): `n_c4_sentences`, `n_curly_brackets`, `has_lorem_ipsum`;
+- FineWeb (2406.17557, section 3.4): `terminal_line_frac`, `short_line_frac`, `newline_word_ratio`;
+- RedPajama v2 (2411.12372, appendix): `unique_word_frac`, `word_entropy`, `caps_word_frac`,
+  `upper_letter_frac`, `n_sentences`.
+
+Words are those of `words`, split by white space, in any language; datatrove's filters split English
+by spaCy, so that marks are words of their own there. A sentence ends at a terminal mark with white
+space, the end, or closing quotes and brackets before either behind it; at a full-width mark in any
+case. C4 and datatrove ask NLTK, whose model knows abbreviations (`Dr. No` is two here), RedPajama a
+regular expression for which every mark ends one.
+
+A text without words or lines has the value that fails its rule, as in `signals`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curation.measure.characters import (
+    BITS,
+    CLOSER,
+    KINDS,
+    LETTER,
+    SPACE,
+    TERMINAL,
+    UPPER,
+    WIDE,
+    Codes,
+    codes_of,
+)
+from curation.measure.compiled import kernel
+from curation.measure.words import Hashes, Spans, Words, hash_of, numbered
+
+SHORT_LINE_CHARS = 30
+"""FineWeb: a line of so many characters is short."""
+C4_MIN_WORDS, C4_MAX_WORD_CHARS = 3, 1000
+"""C4 keeps lines with so many words, none of them longer, that end in one of `C4_ENDS`."""
+C4_ENDS = (".", "!", "?", '"')
+C4_SIGNS = (
+    "javascript", "terms of use", "privacy policy", "cookie policy", "uses cookies",
+    "use of cookies", "use cookies",
+)  # fmt: skip
+"""Lines with one of these are no prose for C4."""
+
+Kinds = NDArray[np.uint8]
+Bits = NDArray[np.uint16]
+
+_IS_LETTER, _IS_UPPER = ((BITS & bit != 0).astype(np.int64) for bit in (LETTER, UPPER))
+_C4_CODES, _DASHES = codes_of("".join(C4_ENDS)), codes_of("•-")
+_HASH, _DOT, _DOTS, _FEED, _OPEN, _CLOSE = (np.uint32(ord(sign)) for sign in "#.…\n{}")
+
+
+def prose(words: Words, *, common: Hashes) -> dict[str, float]:
+    """The columns of this module, by name. `common` are the hashes of common words."""
+    n_feeds, n_hashes, n_ellipses, n_curly, n_sentences = _text_counts(words.codes, KINDS, BITS)
+    n_letters, n_upper = words.kind_counts @ _IS_LETTER, words.kind_counts @ _IS_UPPER
+    counts = {
+        "n_sentences": n_sentences,
+        "n_curly_brackets": n_curly,
+        "has_lorem_ipsum": int("lorem ipsum" in words.normalised),
+        "upper_letter_frac": min(int(n_upper) / max(int(n_letters), 1), 1.0),
+    }
+    ratios = {"newline_word_ratio": n_feeds, "hash_word_ratio": n_hashes,
+              "ellipsis_word_ratio": n_ellipses}  # fmt: skip
+    n_words = words.n_words
+    per_word = {name: n / n_words if n_words else 1.0 for name, n in ratios.items()}
+    return counts | per_word | word_variety(words, common) | line_kinds(words)
+
+
+def word_variety(words: Words, common: Hashes) -> dict[str, float]:
+    """How much the words differ, and how many of them are written in capitals."""
+    n_words = words.n_words
+    n_distinct, entropy, n_caps, n_common = _variety(
+        words.codes, words.tokens.words, KINDS, BITS, common
+    )
+    return {
+        "unique_word_frac": n_distinct / n_words if n_words else 0.0,
+        "word_entropy": entropy,
+        "caps_word_frac": n_caps / n_words if n_words else 1.0,
+        "n_distinct_common_words": n_common,
+    }
+
+
+def line_kinds(words: Words) -> dict[str, float]:
+    """Shares of lines by end, length and beginning; sentences in the lines that C4 keeps."""
+    n_lines = words.n_lines
+    n_terminal, n_short, n_dashes, n_sentences = _line_kinds(
+        words.codes, words.tokens.lines, words.tokens.words, KINDS, BITS, _C4_CODES, _DASHES,
+        _no_prose(words),
+    )  # fmt: skip
+    return {
+        "terminal_line_frac": n_terminal / n_lines if n_lines else 0.0,
+        "short_line_frac": n_short / n_lines if n_lines else 1.0,
+        "dash_line_frac": n_dashes / n_lines if n_lines else 1.0,
+        "n_c4_sentences": n_sentences,
+    }
+
+
+def _no_prose(words: Words) -> NDArray[np.bool_]:
+    """Which lines have one of `C4_SIGNS`, shape (n_lines,)."""
+    found = [sign for sign in C4_SIGNS if sign in words.normalised]
+    if not found:
+        return np.zeros(words.n_lines, np.bool_)
+    lowered = (line.lower() for line in words.of(words.tokens.lines))
+    return np.array([any(sign in line for sign in found) for line in lowered], np.bool_)
+
+
+@kernel
+def _text_counts(codes: Codes, kinds: Kinds, bits: Bits) -> tuple[int, int, int, int, int]:
+    """Line feeds, `#`, ellipses (`...` or one character), curly brackets, ends of sentences."""
+    n_feeds, n_hashes, n_ellipses, n_curly, n_dots = 0, 0, 0, 0, 0
+    for code in codes:
+        n_feeds += code == _FEED
+        n_hashes += code == _HASH
+        n_curly += code in (_OPEN, _CLOSE)
+        n_dots = n_dots + 1 if code == _DOT else 0
+        n_ellipses += code == _DOTS or (n_dots > 0 and n_dots % 3 == 0)
+    return n_feeds, n_hashes, n_ellipses, n_curly, _n_sentences(codes, 0, codes.size, kinds, bits)
+
+
+@kernel
+def _n_sentences(codes: Codes, start: int, end: int, kinds: Kinds, bits: Bits) -> int:
+    n = 0
+    for i in range(start, end):
+        kind = bits[kinds[codes[i]]]
+        if kind & TERMINAL == 0:
+            continue
+        behind = i + 1
+        while behind < end and bits[kinds[codes[behind]]] & CLOSER:
+            behind += 1
+        n += kind & WIDE != 0 or behind == end or bits[kinds[codes[behind]]] & SPACE != 0
+    return n
+
+
+@kernel
+def _variety(
+    codes: Codes, words: Spans, kinds: Kinds, bits: Bits, common: Hashes
+) -> tuple[int, float, int, int]:
+    """Distinct words, entropy of their shares in nats, words in capitals, distinct common words."""
+    found = numbered(words.hash)
+    entropy, n_caps, n_common = 0.0, 0, 0
+    for n in found.n_each:
+        share = n / words.start.size
+        entropy -= share * np.log(share)
+    for i in range(words.start.size):
+        n_letters, n_upper = 0, 0
+        for code in codes[words.start[i] : words.end[i]]:
+            kind = bits[kinds[code]]
+            n_letters += kind & LETTER != 0
+            n_upper += kind & UPPER != 0
+        n_caps += n_upper > 0 and n_upper == n_letters
+    for first in found.first:
+        for one in common:
+            n_common += words.hash[first] == one
+    return found.first.size, max(entropy, 0.0), n_caps, n_common
+
+
+@kernel
+def _line_kinds(
+    codes: Codes,
+    lines: Spans,
+    words: Spans,
+    kinds: Kinds,
+    bits: Bits,
+    c4_ends: Codes,
+    dashes: Codes,
+    no_prose: NDArray[np.bool_],
+) -> tuple[int, int, int, int]:
+    """Lines with a terminal mark at the end, short ones, ones with a dash; C4's sentences."""
+    n_terminal, n_short, n_dashes, n_sentences, word = 0, 0, 0, 0, 0
+    for i in range(lines.start.size):
+        first, longest = word, 0
+        while word < words.start.size and words.start[word] < lines.end[i]:
+            longest = max(longest, words.end[word] - words.start[word])
+            word += 1
+        start, end = words.start[first], words.end[word - 1]
+        n_terminal += bits[kinds[codes[lines.end[i] - 1]]] & TERMINAL != 0
+        n_short += lines.end[i] - lines.start[i] <= SHORT_LINE_CHARS
+        n_dashes += _is_one_of(codes[start], dashes)
+        is_long = word - first >= C4_MIN_WORDS and longest <= C4_MAX_WORD_CHARS
+        is_ended = _is_one_of(codes[end - 1], c4_ends) and not _is_ellipsis(codes, end)
+        if is_long and is_ended and not no_prose[i]:
+            n_sentences += max(_n_sentences(codes, start, end, kinds, bits), 1)
+    return n_terminal, n_short, n_dashes, n_sentences
+
+
+@kernel
+def _is_ellipsis(codes: Codes, end: int) -> bool:
+    return end >= 3 and codes[end - 1] == _DOT and codes[end - 2] == _DOT and codes[end - 3] == _DOT
+
+
+@kernel
+def _is_one_of(code: np.uint32, codes: Codes) -> bool:
+    for one in codes:  # noqa: SIM110 - numba compiles no generator
+        if one == code:
+            return True
+    return False
+
+
+def hashes_of(words: frozenset[str]) -> Hashes:
+    """Hashes of `words`, in alphabetical order."""
+    return np.array([hash_of(word) for word in sorted(words)], np.uint64)
