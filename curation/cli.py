@@ -1,4 +1,4 @@
-"""The `curation` command: run, status, report, query."""
+"""The `curation` command: run, status, report, query, rules."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Annotated, Any
 
+import pyarrow as pa
 import typer
 import yaml
 from pyarrow.csv import write_csv
@@ -24,6 +25,8 @@ from curation.lock import locked
 from curation.pipeline import TRAIN, Stage, select_stages
 from curation.report.html import write_report
 from curation.report.query import run_query
+from curation.report.rules import rule_costs
+from curation.report.rules import sweep as swept
 from curation.report.status import print_failed, print_status
 from curation.report.summary import print_summary
 from curation.spark.chunks import FAILED, NO_RETRY, build_sample_if_asked, check_input
@@ -133,6 +136,28 @@ def query(
     console.print(table, markup=False)
     if result.num_rows > rows:
         console.print("... and more; --rows N shows N of them, --csv writes all")
+
+
+@app.command(name="rules")
+def show_rules(
+    out: Folder,
+    preset: Annotated[
+        str, typer.Option(help="nemotron, gopher, c4, fineweb, redpajama, or a YAML file.")
+    ] = "nemotron",
+    by: Annotated[str, typer.Option(help="Groups: label, language, or both with a comma.")] = "",
+    sweep: Annotated[str, typer.Option(help="A rule: what it would drop at other bounds.")] = "",
+    csv: Annotated[bool, typer.Option(help="Write all rows as CSV.")] = False,
+) -> None:
+    """Show what each rule of a preset costs, alone and last, or one rule at other bounds."""
+    folder, groups = _run_folder(out), [name.strip() for name in by.split(",") if name.strip()]
+    rows = swept(folder, preset, sweep) if sweep else rule_costs(folder, preset, by=groups)
+    if csv:
+        write_csv(pa.Table.from_pylist(rows), sys.stdout.buffer)
+        return
+    table = RichTable(*[Column(name, overflow="fold") for name in rows[0]] if rows else [])
+    for row in rows:
+        table.add_row(*[_cell(value) for value in row.values()])
+    _console().print(table, markup=False)
 
 
 @app.command(name="spark-defaults")

@@ -1,0 +1,134 @@
+"""What the rules of a preset cost on a run's documents, and what other bounds would.
+
+Everything is asked of `measures`, `documents` and, for the label, `labels`: no text is read. A
+rule's cost *alone* is what fails it; its cost *last* is what fails no other rule, and so what would
+come back if it were dropped. Words stand for tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from curation.errors import ConfigError, InputError
+from curation.measure.rules import Rule, rules
+from curation.report.run import Run, open_run
+
+GROUPS = ("label", "language")
+"""What costs can be told apart by."""
+QUANTILES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
+"""Where a sweep looks: at these quantiles of the signal, and at the bound as it stands."""
+UNLABELLED = "(none)"
+
+_KEY = "(doc_id, crawl, chunk)"
+
+
+def rule_costs(out: Path, preset: str, *, by: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """A row for each rule and group: documents and words that fail it, alone and last.
+
+    Args:
+        out: Folder of a run.
+        preset: As `measure.rules.rules` takes it.
+        by: Of `GROUPS`; empty: one group.
+
+    Returns:
+        `rule`, the columns of `by`, `documents`, `words` (of the group), `alone`, `alone_words`,
+        `last`, `last_words`. The first rows, with `rule` None, tell what fails any rule.
+
+    Raises:
+        ConfigError: there is no such preset or group.
+        InputError: the run has no measures or documents yet.
+    """
+    strange = sorted(set(by) - set(GROUPS))
+    if strange:
+        raise ConfigError(f"no group is called {', '.join(strange)}; known: {', '.join(GROUPS)}")
+    asked = rules(preset)
+    with open_run(out) as run:
+        rows = run.table(_costs_sql(_documents(run), asked, by)).to_pylist()
+    names = [None, *(rule.reason for rule in asked)]
+    return [
+        {"rule": names[number]}
+        | {name: row[name] for name in (*by, "documents", "words")}
+        | {part: row[f"{part}_{number}"] or 0 for part in _PARTS}
+        for number in range(len(names))
+        for row in rows
+    ]
+
+
+_PARTS = ("alone", "alone_words", "last", "last_words")
+
+
+def _costs_sql(documents: str, asked: Sequence[Rule], by: Sequence[str]) -> str:
+    fails = [f"{rule.fails} AS f{number}" for number, rule in enumerate(asked, start=1)]
+    flags = [f"f{number}" for number in range(1, len(asked) + 1)]
+    total = " + ".join(f"CAST({flag} AS INTEGER)" for flag in flags) or "0"
+    any_rule = "n_failed > 0"
+    conditions = [any_rule, *flags], [any_rule, *(f"{flag} AND n_failed = 1" for flag in flags)]
+    sums = [
+        f"count(*) FILTER (WHERE {condition}) AS {part}_{number}, "
+        f"sum(n_words) FILTER (WHERE {condition}) AS {part}_words_{number}"
+        for part, tests in zip(("alone", "last"), conditions, strict=True)
+        for number, condition in enumerate(tests)
+    ]
+    groups = "".join(f"{name}, " for name in by)
+    grouped = f" GROUP BY {', '.join(by)} ORDER BY documents DESC, {', '.join(by)}" if by else ""
+    flagged = f"SELECT {', '.join(['label', 'language', 'n_words', *fails])} FROM ({documents})"
+    counted = f"SELECT *, {total} AS n_failed FROM ({flagged})"
+    return (
+        f"SELECT {groups}count(*) AS documents, coalesce(sum(n_words), 0) AS words, "
+        f"{', '.join(sums)} FROM ({counted}){grouped}"
+    )
+
+
+def sweep(out: Path, preset: str, reason: str) -> list[dict[str, Any]]:
+    """What one rule would drop at other bounds: `bound`, `documents`, `words`, `is_current`.
+
+    Raises:
+        ConfigError: the preset has no such rule.
+        InputError: the run has no measures or documents yet, or no document at all.
+    """
+    found = [rule for rule in rules(preset) if rule.reason == reason]
+    if not found:
+        known = ", ".join(rule.reason for rule in rules(preset))
+        raise ConfigError(f"preset {preset} has no rule `{reason}`; its rules: {known}")
+    rule = found[0]
+    side, current = ("low", rule.low) if rule.low > float("-inf") else ("high", rule.high)
+    with open_run(out) as run:
+        documents = _documents(run)
+        quantiles = (
+            f"SELECT quantile_cont({rule.signal}, {list(QUANTILES)}) AS q FROM ({documents})"
+        )
+        (row,) = run.table(quantiles).to_pylist()
+        if row["q"] is None:
+            raise InputError(f"{out}: no document to sweep over")
+        bounds = sorted({round(float(bound), 6) for bound in row["q"]} | {current})
+        tried = [rule.model_copy(update={side: bound}) for bound in bounds]
+        (costs,) = run.table(_sweep_sql(documents, tried)).to_pylist()
+    return [
+        {"bound": bound, "documents": costs[f"n{number}"], "words": costs[f"w{number}"] or 0,
+         "is_current": bound == current}
+        for number, bound in enumerate(bounds)
+    ]  # fmt: skip
+
+
+def _sweep_sql(documents: str, tried: Sequence[Rule]) -> str:
+    sums = [
+        f"count(*) FILTER (WHERE {rule.fails}) AS n{number}, "
+        f"sum(n_words) FILTER (WHERE {rule.fails}) AS w{number}"
+        for number, rule in enumerate(tried)
+    ]
+    return f"SELECT {', '.join(sums)} FROM ({documents})"
+
+
+def _documents(run: Run) -> str:
+    """SQL of the documents that went on, each once, with its measures and its label."""
+    if not run.has("measures", "documents"):
+        raise InputError(f"{run.out}: no measures and documents yet; run s01 to s03 first")
+    once = f"SELECT * FROM measures QUALIFY row_number() OVER (PARTITION BY {_KEY}) = 1"
+    label = "labels.label" if run.has("labels") else "NULL"
+    joined = "LEFT JOIN labels USING (doc_id, crawl, chunk)" if run.has("labels") else ""
+    return (
+        f"SELECT measured.*, coalesce({label}, '{UNLABELLED}') AS label FROM ({once}) AS measured "
+        f"SEMI JOIN documents USING (doc_id, crawl, chunk) {joined}"
+    )
