@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import xxhash
 from datatrove.data import Document
 from datatrove.pipeline.dedup.minhash import MinhashConfig, MinhashDedupSignature
 from datatrove.pipeline.filters import (
@@ -112,6 +113,8 @@ def datatrove() -> list[Contestant]:
     kinds = (GopherRepetitionFilter, GopherQualityFilter, C4QualityFilter, FineWebQualityFilter)
     filters = [kind() for kind in kinds]
     minhash = MinhashDedupSignature("/nowhere", config=MinhashConfig())
+    # datatrove 0.10 hands text to a function that takes bytes alone since xxhash 4.
+    minhash._hash_func = lambda shingle: xxhash.xxh64_intdigest(shingle.encode())
 
     def judge(texts: Texts) -> None:
         for text in texts:
