@@ -235,7 +235,7 @@ def _total(value: Any) -> int:
 def table(runs: Sequence[Run]) -> str:
     """The runs as text, ours with ratios to datatrove's and the kernel's of the same size."""
     head = ["system", "input", "cores", "s", "wall s", "pages out", "pages/s"]
-    head += ["times datatrove's", "not the kernel"]
+    head += ["times datatrove's", "not the kernel", "of what more input costs"]
     return _aligned([head, *(_row(run, runs) for run in runs)]) + "\n"
 
 
@@ -253,7 +253,22 @@ def _row(run: Run, runs: Sequence[Run]) -> list[str]:
         f"{run.pages_per_s:.1f}",
         f"{run.pages_per_s / peer.pages_per_s:.2f}" if is_ours and peer else "",
         f"{1 - bare.seconds / run.seconds:.0%}" if is_ours and bare else "",
+        _of_more(run, bare, runs) if is_ours and bare else "",
     ]
+
+
+def _of_more(run: Run, bare: Run, runs: Sequence[Run]) -> str:
+    """Share that is not the kernel of the seconds that this input takes more than the smallest.
+
+    The first seconds of a stage are Spark's own: plans, compiled code, workers, tables. They do not
+    grow, and a chunk of real WARC files is a hundred times as long as the smallest input here.
+    """
+    smallest = min(one.scale for one in runs)
+    first = _of(runs, run.system, smallest, run.cores)
+    first_bare = _of(runs, bare.system, smallest, bare.cores)
+    if run.scale == smallest or not first or not first_bare or run.cores != bare.cores:
+        return ""
+    return f"{1 - (bare.seconds - first_bare.seconds) / (run.seconds - first.seconds):.0%}"
 
 
 def accounts(runs: Sequence[Run]) -> str:

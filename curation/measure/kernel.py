@@ -16,8 +16,10 @@ from curation.schemas import MEASURES, PAGES
 
 _KEY = ("doc_id", "crawl", "chunk")
 _INPUT = PAGES.select(*_KEY, "text")
-_LANGUAGE = ("language", "language_score")
-_MEASURED = [f for f in MEASURES.columns if f.name not in _KEY + _LANGUAGE]
+_LANGUAGES = [(f"language{number}", f"language{number}_score") for number in ("", "_2", "_3")]
+_MEASURED = [
+    f for f in MEASURES.columns if f.name not in {*_KEY, *(n for pair in _LANGUAGES for n in pair)}
+]
 
 
 def measure_batch(
@@ -54,8 +56,10 @@ def _measures(text: str, hasher: MinHasher) -> dict[str, Any]:
     }
 
 
-def _languages(found: list[tuple[str, float]]) -> dict[str, pa.Array[Any]]:
-    return {
-        "language": pa.array([code for code, _ in found], pa.string()),
-        "language_score": pa.array([score for _, score in found], pa.float32()),
-    }
+def _languages(found: list[list[tuple[str, float]]]) -> dict[str, pa.Array[Any]]:
+    columns: dict[str, pa.Array[Any]] = {}
+    for place, (code, score) in enumerate(_LANGUAGES):
+        there = [one[place] if place < len(one) else (None, None) for one in found]
+        columns[code] = pa.array([name for name, _ in there], pa.string())
+        columns[score] = pa.array([value for _, value in there], pa.float32())
+    return columns

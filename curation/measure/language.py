@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 
 from curation.errors import EnvironmentFault
 
+N_BEST = 3
+"""Languages told of a text."""
 UNDETERMINED = ("und", 0.0)
 """What a text without letters is."""
 
@@ -52,8 +54,12 @@ def load_language_model(path: str) -> LanguageModel:
         raise EnvironmentFault(f"language model {path}: not a fastText model: {error}") from error
 
 
-def identify(texts: list[str], model: LanguageModel, *, max_chars: int) -> list[tuple[str, float]]:
-    """(code, probability in 0..1) of each text, in order; `UNDETERMINED` without a letter.
+def identify(
+    texts: list[str], model: LanguageModel, *, max_chars: int
+) -> list[list[tuple[str, float]]]:
+    """The `N_BEST` likeliest (code, probability in 0..1) of each text, best first, in order.
+
+    `UNDETERMINED` alone without a letter; fewer where the model gives fewer.
 
     Args:
         texts: Any texts; each is judged by `sample`, for itself.
@@ -62,17 +68,19 @@ def identify(texts: list[str], model: LanguageModel, *, max_chars: int) -> list[
     """
     samples = [sample(text, max_chars) for text in texts]
     known = [n for n, shown in enumerate(samples) if _LETTER.search(shown)]
-    found = [UNDETERMINED] * len(texts)
-    labels, scores = model.predict([samples[n] for n in known], k=1)
-    for n, label, score in zip(known, labels, scores, strict=True):
-        found[n] = _best(label, score)
+    found = [[UNDETERMINED] for _ in texts]
+    labels, scores = model.predict([samples[n] for n in known], k=N_BEST)
+    for n, names, probabilities in zip(known, labels, scores, strict=True):
+        found[n] = _best(names, probabilities)
     return found
 
 
-def _best(labels: list[str], scores: NDArray[np.float32]) -> tuple[str, float]:
-    if not labels:
-        return UNDETERMINED
-    return labels[0].removeprefix(_LABEL_PREFIX).lower(), min(float(scores[0]), 1.0)
+def _best(labels: list[str], scores: NDArray[np.float32]) -> list[tuple[str, float]]:
+    codes = (label.removeprefix(_LABEL_PREFIX).lower() for label in labels)
+    best = [
+        (code, min(float(score), 1.0)) for code, score in zip(codes, scores.tolist(), strict=True)
+    ]
+    return best or [UNDETERMINED]
 
 
 def sample(text: str, max_chars: int) -> str:

@@ -41,26 +41,28 @@ def lid():
     ],
 )
 def test_sentences_are_identified_with_their_whole_code(lid, text, code):
-    ((found, score),) = identify([text], lid, max_chars=2000)
-    assert found == code
-    assert 0.4 < score <= 1.0
+    (best,) = identify([text], lid, max_chars=2000)
+    assert best[0][0] == code
+    assert 0.4 < best[0][1] <= 1.0
+    assert len(best) == len({name for name, _ in best}) == 3
+    assert best[0][1] >= best[1][1] >= best[2][1] >= 0.0
 
 
 @pytest.mark.parametrize("text", ["", " \n\t ", "\0\0", "12345", "… 5 % – 7 €", "🙂🙂"])
 def test_a_text_without_letters_is_undetermined(lid, text):
-    assert identify([text], lid, max_chars=2000) == [("und", 0.0)]
+    assert identify([text], lid, max_chars=2000) == [[("und", 0.0)]]
 
 
 def test_answers_keep_their_order_and_do_not_depend_on_the_batch(lid):
     texts = ["Guten Morgen, wie geht es Ihnen heute?", "", "Good morning, how are you today?", "7"]
     whole = identify(texts, lid, max_chars=2000)
-    assert [code for code, _ in whole] == ["de", "und", "en", "und"]
+    assert [best[0][0] for best in whole] == ["de", "und", "en", "und"]
     assert [identify([text], lid, max_chars=2000)[0] for text in texts] == whole
     assert identify([], lid, max_chars=2000) == []
 
 
 def test_labels_lose_their_prefix_and_scores_above_one_are_one():
-    assert identify(["abc"], FakeModel(1.0000117), max_chars=10) == [("l3", 1.0)]
+    assert identify(["abc"], FakeModel(1.0000117), max_chars=10) == [[("l3", 1.0)]]
 
 
 def test_the_model_sees_one_line():
