@@ -112,8 +112,8 @@ def _entries(spark: SparkSession, paths: Sequence[str]) -> DataFrame:
 
 
 def _domains(entries: DataFrame) -> DataFrame:
-    """Column `entry`: domains in lower case; `*.`, and dots at the ends, are left out."""
-    bare = F.regexp_replace(F.lower("entry"), r"^(\*?\.)+|\.+$", "")
+    """Column `entry`: domains in lower case; `*.`, a port, and dots at the ends, are left out."""
+    bare = F.regexp_replace(F.lower("entry"), r"^(\*?\.)+|\.*(:\d+)?$", "")
     return entries.select(bare.alias("entry")).where(F.col("entry") != "")
 
 

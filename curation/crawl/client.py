@@ -28,6 +28,9 @@ RETRIED = (429, 500, 502, 503, 504)
 _REDIRECTS = (301, 302, 303, 307, 308)
 _PROGRESS_BYTES = 8 << 20
 """A try that brought so much does not count as failed: long files cross bad networks in pieces."""
+_MAX_ALL = 10
+"""How many times `fetch.max_tries` a file may be tried in all, whatever the tries bring: a host
+whose file changes at every try brings much and never all of it."""
 _SIGNED_S = 3600
 _CONTACTS = {
     "iam-role": ("169.254.169.254",),
@@ -170,15 +173,16 @@ class Client:
             FetchBanned: the host answered 403.
             TooManyFailures: too many requests to the host failed in the last minute.
         """
-        n_tries = 0
+        n_tries, n_all = 0, 0
         while True:
             had = n_bytes()
             try:
                 return once()
             except (TryAgain, httpx.TransportError) as error:
                 n_tries = 1 if n_bytes() - had >= _PROGRESS_BYTES else n_tries + 1
-                if n_tries >= self._conf.max_tries:
-                    raise FetchFailed(f"{url}: {_told(error)}; {n_tries} tries") from error
+                n_all += 1
+                if n_tries >= self._conf.max_tries or n_all >= _MAX_ALL * self._conf.max_tries:
+                    raise FetchFailed(f"{url}: {_told(error)}; {n_all} tries") from error
                 self._wait(url, error, n_tries)
 
     def _wait(self, url: str, error: Exception, n_tries: int) -> None:

@@ -176,8 +176,10 @@ class Fetcher:
             if n_bytes not in (-1, body.n_bytes):
                 _forget(part)
                 raise TryAgain(f"size {body.n_bytes}, expected {n_bytes}")
-            if body.start < 0 and body.n_bytes == have:
+            if body.start < 0 and have and body.n_bytes == have:
                 return
+            if not have and answer.status_code == 416:
+                raise TryAgain("HTTP 416 to a request for the whole file")
             if body.start not in (0, have) or (body.start and body.validator != validator):
                 _forget(part)
                 raise TryAgain("the file has changed between two parts of it")

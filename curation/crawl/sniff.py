@@ -11,6 +11,13 @@ _BLANK = re.compile(rb"[ \t\r\n\f]*")
 _BOM = b"\xef\xbb\xbf"
 _BRACKETS = ((b"<!--", b"-->"), (b"<?", b">"))
 """How a comment and a processing instruction (`<?xml ...?>`) begin and end."""
+_MAGIC = (
+    (b"\x89PNG\r\n", "png"), (b"GIF87a", "gif"), (b"GIF89a", "gif"), (b"\xff\xd8\xff", "jpeg"),
+    (b"RIFF", "riff"), (b"%PDF-", "pdf"), (b"PK\x03\x04", "zip"), (b"\x1f\x8b\x08", "gzip"),
+    (b"BZh", "bzip2"), (b"\xfd7zXZ\x00", "xz"), (b"7z\xbc\xaf\x27\x1c", "7z"), (b"Rar!\x1a", "rar"),
+    (b"OggS", "ogg"), (b"ID3", "mp3"), (b"fLaC", "flac"), (b"\x7fELF", "elf"), (b"wOFF", "woff"),
+    (b"wOF2", "woff2"), (b"\xd0\xcf\x11\xe0", "ole"), (b"%!PS", "postscript"), (b"{\\rtf", "rtf"),
+)  # fmt: skip
 MAX_PREAMBLE_BYTES = 1 << 16
 """Longest preamble that is skipped."""
 
@@ -25,6 +32,14 @@ def is_html(payload: bytes) -> bool:
         return True
     start = preamble_bytes(payload)
     return bool(start and _START.search(payload, start, start + _START_BYTES))
+
+
+def binary_kind(payload: bytes) -> str:
+    """What `payload` is by its first bytes, where that is a well-known binary format; else empty.
+
+    Servers send pictures and archives as `text/html`; decoded, they would be pages of nonsense.
+    """
+    return next((kind for magic, kind in _MAGIC if payload.startswith(magic)), "")
 
 
 def preamble_bytes(payload: bytes) -> int:

@@ -33,12 +33,16 @@ _OTHERS = (
     "tbody", "thead", "tfoot", "center", "dir", "menu", "hgroup", "search", "legend", "optgroup",
     "select", "dialog", "marquee", "frameset", "colgroup", "picture", "video", "audio", "hr",
 )  # fmt: skip
-_BREAKING = TAG_CODES | dict.fromkeys(_OTHERS, TAG_CODES["other"])
 _PRE_CODE = TAG_CODES["pre"]
+_BREAKING = (
+    TAG_CODES
+    | dict.fromkeys(_OTHERS, TAG_CODES["other"])
+    | dict.fromkeys(("xmp", "listing", "plaintext"), _PRE_CODE)
+)
 _SILENT = frozenset({
     "style", "svg", "iframe", "object", "embed", "canvas", "textarea", "datalist", "input", "meta",
     "link", "title", "head", "base", "map", "area", "frame", "noframes",
-    "param", "source", "track", "col", "rp", "applet", "template", "noscript",
+    "param", "source", "track", "col", "rp", "applet", "template", "noscript", "rt",
 })  # fmt: skip
 """Elements whose content is not text of the page."""
 _FURNITURE = frozenset({"nav", "footer", "select", "option", "optgroup"})
@@ -142,6 +146,8 @@ class Page:
     blocks: Blocks
     elements: Elements
     head: Head
+    is_cut: bool = False
+    """Whether the page has more than `MAX_NODES` or `MAX_BLOCKS`, and the rest was not read."""
 
 
 def read_page(html: str, *, names_of: NamesReader) -> Page:
@@ -159,7 +165,7 @@ def _read(html: str, names_of: NamesReader, kinds: dict[int, int]) -> Page:
     walk = _Walk(names_of, kinds=kinds)
     if parser.body is not None:
         walk.run(parser.body)
-    return Page(walk.blocks, walk.elements, _head(parser, walk.schema_types))
+    return Page(walk.blocks, walk.elements, _head(parser, walk.schema_types), walk.is_cut)
 
 
 class _Walk:
@@ -168,13 +174,14 @@ class _Walk:
     __slots__ = (
         "_after_break", "_bold_depth", "_element", "_kinds", "_link_depth", "_mask",
         "_n_bold_chars", "_n_breaks", "_n_images", "_n_link_chars", "_n_links", "_names_of",
-        "_parts", "_pre_depth", "blocks", "elements", "schema_types",
+        "_parts", "_pre_depth", "blocks", "elements", "is_cut", "schema_types",
     )  # fmt: skip
 
     def __init__(self, names_of: NamesReader, *, kinds: dict[int, int]) -> None:
         self.blocks = Blocks()
         self.elements = Elements()
         self.schema_types: list[str] = []
+        self.is_cut = False
         self._names_of = names_of
         self._kinds = kinds
         self._parts: list[str] = []
@@ -229,6 +236,8 @@ class _Walk:
             if following is None:
                 break
             node = following
+        else:
+            self.is_cut = True
         for _, kind in reversed(open_nodes):
             leave(kind)
 
@@ -356,7 +365,10 @@ class _Walk:
         else:
             text = " ".join(joined.split())
         blocks = self.blocks
-        if not text or len(blocks.text) >= MAX_BLOCKS:
+        if not text:
+            return
+        if len(blocks.text) >= MAX_BLOCKS:
+            self.is_cut = True
             return
         blocks.text.append(text)
         blocks.element.append(self._element)

@@ -56,7 +56,7 @@ class Extracted:
     engine: str = ""
     """Engine that gave the text, where it is not the one that was asked but a part of it."""
     faults: tuple[str, ...] = ()
-    """Why parts of the engine that was asked found nothing."""
+    """Why parts of the engine that was asked found nothing, and what of the page was not read."""
 
 
 class Engine(Protocol):

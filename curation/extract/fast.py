@@ -8,6 +8,7 @@ came about and what they score: `models/extractor`.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -17,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curation.errors import InputError
-from curation.extract.blocks import Page, read_page
+from curation.extract.blocks import MAX_BLOCKS, MAX_NODES, Page, read_page
 from curation.extract.classes import NamesReader
 from curation.extract.engines import Extracted
 from curation.extract.features import BLOCK_FEATURES, PAGE_FEATURES, Features, features_of
-from curation.extract.nesting import cut_at_depth
+from curation.extract.nesting import MAX_DEPTH, cut_at_depth
 from curation.extract.network import Networks, Surroundings
 from curation.extract.render import render
 
@@ -65,9 +66,11 @@ class FastEngine:
 
     def __call__(self, html: str, *, url: str) -> Extracted:
         """Title and main text. Takes any string; a page without text has an empty text."""
-        page = read_page(cut_at_depth(html), names_of=self._names)
+        shallow = cut_at_depth(html)
+        page = read_page(shallow, names_of=self._names)
+        faults = tuple(_cuts(page, is_too_deep=shallow is not html))
         if not page.blocks.text:
-            return Extracted(title_of(page), "")
+            return Extracted(title_of(page), "", faults=faults)
         features = features_of(page, url)
         probability = score_blocks(features, self._weights)
         kept, expected = best_blocks(probability, features.words)
@@ -76,7 +79,16 @@ class FastEngine:
             text=render(page, kept),
             page_type=page_type_of(features.page, self._weights),
             confidence=float(np.interp(expected, *self._weights.calibration)),
+            faults=faults,
         )
+
+
+def _cuts(page: Page, *, is_too_deep: bool) -> Iterator[str]:
+    """What of a page was not read, in words."""
+    if is_too_deep:
+        yield f"fast: not read beyond {MAX_DEPTH} levels"
+    if page.is_cut:
+        yield f"fast: not read beyond {MAX_BLOCKS} blocks or {MAX_NODES} nodes"
 
 
 def score_blocks(features: Features, weights: Weights) -> Floats:

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import resource
 import signal
-import struct
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +17,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any, TypeVar
 
-from lxml.etree import LxmlError  # type: ignore[import-untyped]
+from curation.errors import CurationError
 
 _T = TypeVar("_T")
 
@@ -46,30 +44,6 @@ class KnownFault(Exception):
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.detail)
         self.failure = failure
-
-
-PAGE_FAULTS: tuple[type[Exception], ...] = (
-    LxmlError,  # a page that libxml2 cannot parse: jusText, where only comments are left
-    ValueError,  # characters that XML does not know: jusText
-    RecursionError,
-    MemoryError,
-    TypeError,
-    AttributeError,
-    LookupError,
-    AssertionError,
-    ArithmeticError,
-    StopIteration,
-    re.error,
-    struct.error,
-    RuntimeError,
-    OSError,
-    KnownFault,
-)
-"""What extractors raise over a page that they cannot handle; anything else fails the task.
-
-The first two are what 2,489 real and 250 mutilated pages gave. The others, not seen there, are what
-heuristics that walk a hostile tree and look up what is missing in it can raise.
-"""
 
 
 class PageTimeout(BaseException):
@@ -140,7 +114,12 @@ def memory() -> tuple[int, int]:
 def attempt(work: Callable[[], _T], *, name: str, max_s: float) -> _T | Failure:
     """What `work` returns, or why it returned nothing.
 
-    The reason is `timeout`, `out_of_memory` or `extractor_error`, or that of a `KnownFault`.
+    The reason is `timeout`, `out_of_memory` or `extractor_error`, or that of a `KnownFault`. Here
+    alone every `Exception` is caught: the issue is a row for every page, and extractors are code of
+    others, one's own engine included.
+
+    Raises:
+        CurationError: `work` raised one.
     """
     try:
         with time_limit(max_s):
@@ -149,7 +128,9 @@ def attempt(work: Callable[[], _T], *, name: str, max_s: float) -> _T | Failure:
         return Failure("timeout", f"{name}: not done after {max_s:g} s of computing")
     except KnownFault as known:
         return known.failure
-    except PAGE_FAULTS as error:
+    except CurationError:
+        raise  # a promise broken on our side, or a machine that lacks something
+    except Exception as error:  # noqa: BLE001 - what foreign code raises over a page has no end
         return _failure(name, error)
     except BaseException as error:
         if not is_panic(error):

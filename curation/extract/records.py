@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from curation.config import ExtractConfig
-from curation.crawl.sniff import is_html
+from curation.crawl.sniff import binary_kind, is_html
 from curation.crawl.urls import host_of, normalized_url, registered_domain
 from curation.crawl.warc import Damage, Item, WarcRecord
 from curation.extract.decode import Decoded, decode
@@ -134,6 +134,8 @@ def refusal(record: WarcRecord, *, max_html_bytes: int) -> Failure | None:
         return Failure("not_html", f"content type {record.content_type or 'not told'}")
     if record.problem is not None:
         return Failure(_PROBLEMS.get(record.problem, record.problem), record.detail)
+    if kind := binary_kind(record.payload):
+        return Failure("not_html", f"content type {record.content_type}, but {kind} by its bytes")
     return _refused_size(record.payload, max_html_bytes)
 
 
@@ -165,9 +167,14 @@ def _main_text(
             told = [*(failure.detail for failure in failures), *found.part_faults]
             faults = "; ".join(told) or None
             return _checked_length(replace(found, faults=faults), conf.max_text_chars)
-        empty = Failure("no_main_text", f"{engine.name}: no text")
+        empty = Failure("no_main_text", _why_empty(engine.name, found))
         failures.append(found if isinstance(found, Failure) else empty)
     return Failure(failures[0].reason, "; ".join(failure.detail for failure in failures))
+
+
+def _why_empty(name: str, found: _Found | Failure) -> str:
+    faults = found.part_faults if isinstance(found, _Found) else ()
+    return "; ".join((f"{name}: no text", *faults))
 
 
 def _read_page(engine: Engine, html: str, url: str) -> _Found:

@@ -10,9 +10,8 @@ from curation.extract.blocks import TAG_CODES, Page
 _ITEM_TAGS = frozenset({TAG_CODES["li"]})
 _CELL_TAGS = frozenset({TAG_CODES["td"], TAG_CODES["th"]})
 _ENTRY_TAGS = frozenset({TAG_CODES["dt"], TAG_CODES["dd"]})
-_STOPS_AT = frozenset(
-    {TAG_CODES["table"], TAG_CODES["pre"], TAG_CODES["body"], TAG_CODES["article"]}
-)
+_PRE_TAG, _TABLE_TAG = TAG_CODES["pre"], TAG_CODES["table"]
+_STOPS_AT = frozenset({_TABLE_TAG, TAG_CODES["body"], TAG_CODES["article"]})
 _MAX_STEPS = 4
 _MAX_CELL_CHARS = 300
 """A longer text in a cell is a paragraph: the table is there for the layout."""
@@ -37,7 +36,8 @@ def render(page: Page, kept: Sequence[int]) -> str:
     """Text of the blocks numbered in `kept`, which rise.
 
     Paragraphs are separated by a blank line. An item of a list begins with `- ` on a line of its
-    own; the cells of a row are joined by ` | ` on one line; preformatted text stays as it is.
+    own; the cells of a row are joined by ` | ` on one line, empty ones before the last included, so
+    that columns stay columns; preformatted text stays as it is.
     """
     parts: list[str] = []
     before: _Place | None = None
@@ -45,6 +45,9 @@ def render(page: Page, kept: Sequence[int]) -> str:
         place = _place(page, index)
         if before is not None:
             parts.append(_separator(before, place))
+        if place.kind == "cell" and (before is None or before.cell != place.cell):
+            since = before.cell if before and before.line == place.line else place.line
+            parts.append("| " * _n_empty_cells(page, since, place))
         if place.kind == "item" and (before is None or before.line != place.line):
             parts.append("- ")
         parts.append(_one_line(page.blocks.text[index], place))
@@ -62,6 +65,8 @@ def _place(page: Page, index: int) -> _Place:
             return _Place("entry", parent, element)
         if tag in _CELL_TAGS:
             return _cell(page, index, element)
+        if tag == _PRE_TAG:
+            return _Place("pre", element)
         if tag in _STOPS_AT or element == parent:
             break
         element = parent
@@ -72,7 +77,20 @@ def _cell(page: Page, index: int, element: int) -> _Place:
     if len(page.blocks.text[index]) > _MAX_CELL_CHARS:
         return _PARAGRAPH
     row = page.elements.parent[element]
-    return _Place("cell", page.elements.parent[row], row, element)
+    group = page.elements.parent[row]
+    table = group if page.elements.tag[group] == _TABLE_TAG else page.elements.parent[group]
+    return _Place("cell", table, row, element)
+
+
+def _n_empty_cells(page: Page, since: int, place: _Place) -> int:
+    """Cells of the row without any text between the element `since` and the place's cell."""
+    elements = page.elements
+    return sum(
+        elements.tag[element] in _CELL_TAGS
+        and elements.parent[element] == place.line
+        and elements.start[element] == elements.end[element]
+        for element in range(since + 1, place.cell)
+    )
 
 
 def _separator(before: _Place, place: _Place) -> str:
@@ -82,13 +100,15 @@ def _separator(before: _Place, place: _Place) -> str:
         if before.line == place.line:
             return " | "
         return "\n" if before.outer == place.outer else "\n\n"
+    if before.kind == place.kind == "pre":
+        return "\n" if before.outer == place.outer else "\n\n"
     if before.kind == place.kind != "paragraph":
         return "\n"
     return "\n\n"
 
 
 def _one_line(text: str, place: _Place) -> str:
-    """Cells and items are one line each, even where the page breaks them with `<br>`."""
-    if place.kind in ("cell", "item") and "\n" in text:
+    """Cells are one line each, even where the page breaks them with `<br>`: the row is a line."""
+    if place.kind == "cell" and "\n" in text:
         return text if "  " in text else text.replace("\n", " ")
     return text

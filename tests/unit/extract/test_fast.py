@@ -117,6 +117,37 @@ def test_a_page_is_cut_where_it_is_nested_too_deep() -> None:
     assert cut_at_depth(wide) is wide
 
 
+@pytest.mark.parametrize(
+    "unclosed",
+    [
+        "<tr><td><span>x<td><a name=x>y<td><b>z</tr>",
+        "<p><a name=x>text<br>",
+        "<li><span>item",
+        "<p><b>text",
+        "<tr><td><font size=1>x<td><font size=2>y",
+    ],
+)
+def test_elements_that_others_close_are_not_nested(unclosed: str) -> None:
+    page = "<table>" + unclosed * 9_000 + "</table><p>end"
+    assert cut_at_depth(page) is page
+
+
+def test_formatting_that_nothing_closes_is_nested() -> None:
+    page = "".join(f"<p><b class=x{number}>text" for number in range(12_000))
+    assert len(cut_at_depth(page, 3_000)) < len(page) / 2
+    cells = "<table>" + "".join(f"<td><b class=x{number}>y" for number in range(12_000))
+    assert cut_at_depth(cells, 3_000) is cells
+
+
+def test_what_was_not_read_of_a_page_is_told(fast: FastEngine) -> None:
+    deep = fast("<p>" + "word " * 100 + "</p>" + "<div>" * 40_000 + "deep", url="")
+    assert deep.faults == ("fast: not read beyond 3000 levels",)
+    assert "word" in deep.text
+    long = fast("<p>Some words of text." * 20_100, url="")
+    assert long.faults == ("fast: not read beyond 20000 blocks or 400000 nodes",)
+    assert fast("<p>Some words of text.", url="").faults == ()
+
+
 def test_the_blocks_kept_are_those_with_the_highest_expected_f1() -> None:
     # All sets of three blocks: {0} 2*.9/(1+1.6), {0, 1} 2*1.5/(2+1.6), all 2*1.6/(3+1.6).
     probability = np.array([0.9, 0.1, 0.6], np.float32)

@@ -46,8 +46,30 @@ def test_code_keeps_its_lines_even_in_a_list() -> None:
     assert rendered("<ul><li><pre>if x:\n  y</pre></ul>") == "if x:\n  y"
 
 
-def test_line_breaks_within_an_item_are_blanks() -> None:
-    assert rendered("<ul><li>a<br>b<li>c</ul>") == "- a b\n- c"
+def test_line_breaks_within_an_item_stay_and_within_a_cell_are_blanks() -> None:
+    assert rendered("<ul><li>a<br>b<li>c</ul>") == "- a\nb\n- c"
+    assert rendered("<table><tr><td>a<br>b<td>c</table>") == "a b | c"
+
+
+def test_an_empty_cell_keeps_its_column() -> None:
+    rows = "<tr><th>y<th>a<th>b<tr><td>1<td><td>5<tr><td>2<td>3<td><tr><td><td><td>9"
+    assert rendered(f"<table>{rows}</table>") == "y | a | b\n1 | | 5\n2 | 3\n| | 9"
+
+
+def test_head_and_body_of_a_table_are_one_table() -> None:
+    html = "<table><thead><tr><th>a<th>b</thead><tbody><tr><td>c<td>d</tbody></table>"
+    assert rendered(html) == "a | b\nc | d"
+    assert rendered(html + html) == "a | b\nc | d\n\na | b\nc | d"
+
+
+def test_lines_of_a_listing_that_are_elements_are_lines() -> None:
+    html = "<pre><div>if x:</div><div>  y</div></pre><pre>z</pre>"
+    assert rendered(html) == "if x:\n  y\n\nz"
+    assert rendered("<xmp>a\n  b</xmp>") == "a\n  b"
+
+
+def test_the_reading_beside_a_character_is_no_text() -> None:
+    assert rendered("<p><ruby>東京<rp>(</rp><rt>とうきょう</rt><rp>)</rp></ruby>へ</p>") == "東京へ"
 
 
 def test_what_is_left_out_leaves_no_trace() -> None:
