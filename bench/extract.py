@@ -343,9 +343,9 @@ def warning(options: argparse.Namespace) -> str:
     if options.fast_weights is not None:
         return ""
     return (
-        f"{OURS}: the shipped weights were trained on all pages of ../shared/data/crawl, so F1 there "
-        "there is no measure of pages that it has not seen. For that: train with --held-out-only, "
-        "and give the file as --fast-weights together with --held-out\n"
+        f"{OURS}: the shipped weights were trained on all pages of ../shared/data/crawl; its F1 on "
+        "those is no measure of unseen pages. For that: train with --held-out-only, and give the "
+        "file as --fast-weights together with --held-out\n"
     )
 
 
