@@ -156,7 +156,8 @@ def show_rules(
         return
     table = RichTable(*[Column(name, overflow="fold") for name in rows[0]] if rows else [])
     for row in rows:
-        table.add_row(*[_cell(value) for value in row.values()])
+        told = {"rule": row["rule"] or "(any rule)"} if "rule" in row else {}
+        table.add_row(*[_cell(value) for value in (row | told).values()])
     _console().print(table, markup=False)
 
 
