@@ -35,3 +35,12 @@ def _sources_hash() -> str:
 
 if not numba.config.CACHE_DIR:
     numba.config.CACHE_DIR = str(cache_folder("kernels") / _sources_hash())
+
+
+@kernel
+def is_among(value: Any, values: Any) -> bool:
+    """Whether `value` is one of the few `values` of an array: code points, hashes."""
+    for one in values:  # noqa: SIM110 - numba compiles no generator
+        if one == value:
+            return True
+    return False

@@ -35,7 +35,7 @@ from curation.measure.characters import (
     Codes,
     codes_of,
 )
-from curation.measure.compiled import kernel
+from curation.measure.compiled import is_among, kernel
 from curation.measure.words import Hashes, Spans, Words, hash_of, numbered
 
 SHORT_LINE_CHARS = 30
@@ -48,6 +48,8 @@ C4_SIGNS = (
     "use of cookies", "use cookies",
 )  # fmt: skip
 """Lines with one of these are no prose for C4."""
+
+PLACEHOLDER = "lorem ipsum"
 
 Kinds = NDArray[np.uint8]
 Bits = NDArray[np.uint16]
@@ -64,7 +66,7 @@ def prose(words: Words, *, common: Hashes) -> dict[str, float]:
     counts = {
         "n_sentences": n_sentences,
         "n_curly_brackets": n_curly,
-        "has_lorem_ipsum": int("lorem ipsum" in words.normalised),
+        "has_lorem_ipsum": int(PLACEHOLDER in words.normalised),
         "upper_letter_frac": min(int(n_upper) / max(int(n_letters), 1), 1.0),
     }
     ratios = {"newline_word_ratio": n_feeds, "hash_word_ratio": n_hashes,
@@ -183,9 +185,9 @@ def _line_kinds(
         start, end = words.start[first], words.end[word - 1]
         n_terminal += bits[kinds[codes[lines.end[i] - 1]]] & TERMINAL != 0
         n_short += lines.end[i] - lines.start[i] <= SHORT_LINE_CHARS
-        n_dashes += _is_one_of(codes[start], dashes)
+        n_dashes += is_among(codes[start], dashes)
         is_long = word - first >= C4_MIN_WORDS and longest <= C4_MAX_WORD_CHARS
-        is_ended = _is_one_of(codes[end - 1], c4_ends) and not _is_ellipsis(codes, end)
+        is_ended = is_among(codes[end - 1], c4_ends) and not _is_ellipsis(codes, end)
         if is_long and is_ended and not no_prose[i]:
             n_sentences += max(_n_sentences(codes, start, end, kinds, bits), 1)
     return n_terminal, n_short, n_dashes, n_sentences
@@ -194,14 +196,6 @@ def _line_kinds(
 @kernel
 def _is_ellipsis(codes: Codes, end: int) -> bool:
     return end >= 3 and codes[end - 1] == _DOT and codes[end - 2] == _DOT and codes[end - 3] == _DOT
-
-
-@kernel
-def _is_one_of(code: np.uint32, codes: Codes) -> bool:
-    for one in codes:  # noqa: SIM110 - numba compiles no generator
-        if one == code:
-            return True
-    return False
 
 
 def hashes_of(words: frozenset[str]) -> Hashes:

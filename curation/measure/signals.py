@@ -26,9 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curation.measure.characters import BITS, KINDS, LETTER, MATH, SPACE, Codes, codes_of
-from curation.measure.compiled import kernel
+from curation.measure.compiled import is_among, kernel
 from curation.measure.formulas import math_frac
-from curation.measure.prose import hashes_of, prose
+from curation.measure.prose import PLACEHOLDER, hashes_of, prose
 from curation.measure.repetition import repetition
 from curation.measure.symbols import character_shares
 from curation.measure.words import Hashes, Ints, Spans, Words
@@ -43,7 +43,6 @@ POLICY_PHRASES = (
     "necessary cookies are absolutely essential", "without changing your cookie settings",
     "cookies that may not be particularly necessary",
 )  # fmt: skip
-PLACEHOLDER = "lorem ipsum"
 
 _PHRASE_SIGNS = (PLACEHOLDER, "terms of use", "cookie", "privacy")
 """Each of the phrases has one of these in it."""
@@ -107,19 +106,11 @@ def _word_counts(
         for code in codes[words.start[i] : words.end[i]]:
             n_hash_signs += code == _HASH_SIGN
             has_letter |= bits[kinds[code]] & LETTER != 0
-        n_symbols += 2 * n_hash_signs > length or _is_in(words.hash[i], ellipses)
+        n_symbols += 2 * n_hash_signs > length or is_among(words.hash[i], ellipses)
         n_lettered += has_letter
-        n_common += length <= _MAX_COMMON_CHARS and _is_in(words.hash[i], common)
+        n_common += length <= _MAX_COMMON_CHARS and is_among(words.hash[i], common)
         n_chars, longest = n_chars + length, max(longest, length)
     return n_symbols, n_lettered, n_common, n_chars, longest
-
-
-@kernel
-def _is_in(value: np.uint64, values: Hashes) -> bool:
-    for one in values:  # noqa: SIM110 - numba compiles no generator
-        if one == value:
-            return True
-    return False
 
 
 def line_shares(words: Words) -> dict[str, float]:
@@ -158,8 +149,8 @@ def _line_counts(
         while bits[kinds[codes[end - 1]]] & SPACE:
             end -= 1
         line = codes[start:end]
-        n_open += not _is_one_of(line[-1], end_marks)
-        n_bullets += _is_one_of(line[0], bullets)
+        n_open += not is_among(line[-1], end_marks)
+        n_bullets += is_among(line[0], bullets)
         begin = 0
         for behind in ellipsis_ends:
             if _ends_with(line, ellipses[begin:behind]):
@@ -167,14 +158,6 @@ def _line_counts(
                 break
             begin = behind
     return n_open, n_ellipses, n_bullets
-
-
-@kernel
-def _is_one_of(code: np.uint32, codes: Codes) -> bool:
-    for one in codes:  # noqa: SIM110 - numba compiles no generator
-        if one == code:
-            return True
-    return False
 
 
 @kernel
