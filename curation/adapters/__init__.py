@@ -1,0 +1,1 @@
+"""Doors to other systems: our tables in the form that their readers take."""
