@@ -18,7 +18,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +34,10 @@ from datatrove.pipeline.filters import (
 
 from curation.config import MeasureConfig
 from curation.errors import InputError, reported
-from curation.measure.kernel import measure_batch
+from curation.measure.kernel import INPUT, instruments, measure_batch
 from curation.measure.language import identify, load_language_model
 from curation.measure.minhash import MinHasher
+from curation.measure.pii import pii_counts
 from curation.measure.signals import signals
 from curation.measure.words import Words
 from curation.model_store import language_model_path
@@ -86,26 +86,31 @@ def ours() -> list[Contestant]:
     conf, model = MeasureConfig(), load_language_model(str(language_model_path()))
     chars = MinHasher(conf.ngram_chars, conf.n_bands, conf.rows_per_band, conf.minhash_seed)
     words = MinHasher(conf.ngram_chars, 14, 8, conf.minhash_seed, ngram_words=5)
-    batch = partial(measure_batch, language_model=model, hasher=chars, conf=conf)
+    tools = instruments(conf, model)
     return [
         Contestant("tokens", lambda texts: [Words(text).tokens for text in texts]),
         Contestant("statistics", lambda texts: [signals(Words(text)) for text in texts]),
         Contestant("minhash 112 words", lambda texts: [words.bands(text) for text in texts]),
         Contestant("minhash 260 chars", lambda texts: [chars.bands(text) for text in texts]),
         Contestant("language", lambda texts: identify(texts, model, max_chars=2000)),
-        Contestant("all measures", lambda texts: [batch(one) for one in _batches(texts)]),
+        Contestant("pii", lambda texts: [pii_counts(text) for text in texts]),
+        Contestant(
+            "all measures", lambda texts: [measure_batch(one, tools) for one in _batches(texts)]
+        ),
     ]
 
 
 def _batches(texts: Texts) -> list[pa.RecordBatch]:
     groups = [texts[start : start + _BATCH] for start in range(0, len(texts), _BATCH)]
+    url = "https://www.example.org/articles/2024/a-page-of-some-kind?id=17"
+    about = {"url": url, "url_normalized": url, "host": "www.example.org", "domain": "example.org"}
     return [
-        pa.RecordBatch.from_pydict(
-            {name: pa.array(["x"] * len(group)) for name in ("doc_id", "crawl", "chunk")}
-            | {"text": pa.array(group)}
-        )
+        pa.RecordBatch.from_pydict({
+            name: pa.array(group if name == "text" else [about.get(name, "x")] * len(group))
+            for name in INPUT.columns.names
+        })
         for group in groups
-    ]
+    ]  # fmt: skip
 
 
 def datatrove() -> list[Contestant]:

@@ -142,7 +142,8 @@ def query(
 def show_rules(
     out: Folder,
     preset: Annotated[
-        str, typer.Option(help="nemotron, gopher, c4, fineweb, redpajama, or a YAML file.")
+        str,
+        typer.Option(help="nemotron, gopher, c4, fineweb, fineweb2, redpajama, or a YAML file."),
     ] = "nemotron",
     by: Annotated[str, typer.Option(help="Groups: label, language, or both with a comma.")] = "",
     sweep: Annotated[str, typer.Option(help="A rule: what it would drop at other bounds.")] = "",

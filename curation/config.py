@@ -23,6 +23,7 @@ from pydantic.fields import FieldInfo
 from curation.errors import ConfigError
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Criterion = Literal["oldest", "newest", "longest", "score", "source", "engine"]
 Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
 
@@ -168,6 +169,17 @@ class ExtractConfig(Section):
     """Longest text kept, in characters; longer: reject `text_too_long`."""
 
 
+class GuestConfig(Section):
+    """A filter of datatrove that judges every page beside our measures."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    """Its key in the column `guests`."""
+    filter: str
+    """Module and class, e.g. datatrove.pipeline.filters.GopherQualityFilter."""
+    options: dict[str, Any] = {}
+    """Arguments of the class, by name."""
+
+
 class MeasureConfig(Section):
     """One pass over the text: language, signals, content hash, MinHash bands (s02)."""
 
@@ -184,17 +196,69 @@ class MeasureConfig(Section):
     """Hashes a band; 20 by 13 puts the threshold at Jaccard 0.794."""
     minhash_seed: Count = 42
     """Seed of the MinHash permutations."""
+    perplexity_models: dict[str, str | None] = {}
+    """Language code to a KenLM model: a file, a folder, or `shipped`; null or absent: no
+    perplexity. docs/perplexity.md"""
+    guests: tuple[GuestConfig, ...] = ()
+    """Filters of datatrove whose verdicts become the column `guests`. docs/datatrove.md"""
 
 
 class DedupConfig(Section):
     """Exact and fuzzy duplicates, and which copy survives (s03)."""
 
+    exact: Literal["content", "text"] = "content"
+    """Equal are texts that differ in case and white space only, or (`text`) in nothing."""
+    url: bool = False
+    """Pages of one normalised URL are duplicates too, whatever their text: for recrawls."""
     fuzzy: bool = True
     """Find near duplicates through the MinHash bands, beside exact ones."""
-    survivor: Literal["oldest", "newest", "longest"] = "oldest"
-    """Which copy of a cluster is kept. 2407.06380 prefers the older document."""
+    min_jaccard: Fraction = 0.0
+    """Least exact Jaccard similarity of near duplicates: candidate pairs are compared by their
+    texts. 0: sharing a band is enough, as in NeMo Curator, and no text is read."""
+    compared_per_band: Positive = 8
+    """With `min_jaccard`: each text is compared with so many of those that it shares a band with,
+    the least by hash: what bounds a band that a million texts share."""
+    survivor: tuple[Criterion, ...] = ("oldest",)
+    """Which copy of a cluster is kept: criteria in order, the next where the one before leaves a
+    tie; the least doc_id at last. oldest, newest (WARC-Date), longest (words), score
+    (`survivor_score`), source (`survivor_sources`), engine (`survivor_engines`). 2407.06380
+    prefers the older document."""
+    survivor_score: str = "confidence"
+    """SQL over `measures` and `pages`, whose highest value survives under `score`: by default the
+    extractor's estimate of its own text."""
+    survivor_sources: tuple[str, ...] = ()
+    """Crawls, hosts or registered domains, the best first, for `source`."""
+    survivor_engines: tuple[str, ...] = ()
+    """Extractors, the best first, for `engine`."""
+    substring_tokens: Count = 0
+    """Cut runs of so many tokens that occur earlier in the corpus, one copy surviving; 0: none.
+    2107.06499 takes 50 BPE tokens; ours are words, or letters of scripts without spaces."""
+    substring_tokens_left: Count = 50
+    """A text that was cut to fewer tokens is dropped: Gopher's least length."""
+    domain_documents: Count = 0
+    """A line is its domain's boilerplate where so many surviving documents of the domain have it:
+    the measure `domain_repetition`, which reads all text at every batch. 0: not measured."""
     max_rounds: Positive = 50
     """Rounds of the connected-components loop before it gives up with an error."""
+
+    @field_validator("survivor", mode="before")
+    @classmethod
+    def _one_or_more(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _criteria_are_whole(self) -> DedupConfig:
+        if not self.survivor:
+            raise ValueError("survivor: name at least one criterion, e.g. oldest")
+        for criterion, listed in (
+            ("source", self.survivor_sources),
+            ("engine", self.survivor_engines),
+        ):
+            if criterion in self.survivor and not listed:
+                raise ValueError(f"survivor: {criterion} needs survivor_{criterion}s")
+        if self.min_jaccard and not self.fuzzy:
+            raise ValueError("min_jaccard verifies near duplicates: it needs fuzzy: true")
+        return self
 
 
 class ScoreConfig(Section):
@@ -227,7 +291,7 @@ class LabelConfig(Section):
     """Weight of a document in the quantiles. The paper says documents, its code bytes."""
     preset: str = "nemotron"
     """Heuristic rules applied to every label that is not exempt: nemotron, gopher, c4, fineweb,
-    redpajama, none, or the path of a YAML file as in curation/measure/presets."""
+    fineweb2, redpajama, none, or the path of a YAML file as in curation/measure/presets."""
     exempt: tuple[Literal["high", "medium-high", "medium", "medium-low", "low"], ...] = ("high",)
     """Labels that skip the heuristics. 2412.02595, section 3.3."""
     max_toxicity: Fraction = 1.0

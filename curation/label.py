@@ -14,7 +14,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from curation.config import LabelConfig, RunConfig
-from curation.measure.rules import drop_reason, drop_reasons, rules, text_of
+from curation.measure.rules import drop_reason, drop_reasons, rules
 from curation.schemas import BUCKET_EDGES, DOCUMENTS, LABELS, MEASURES, MEMBERS, SCORES
 from curation.spark.funnel import Account, account
 from curation.spark.work import Work
@@ -116,5 +116,5 @@ def identity(conf: RunConfig) -> dict[str, object]:
     Raises:
         ConfigError: there is no such preset, or it is not rightly written.
     """
-    rules(conf.label.preset)
-    return {"preset": hashlib.sha256(text_of(conf.label.preset).encode()).hexdigest()[:16]}
+    sql = drop_reasons(rules(conf.label.preset))
+    return {"preset": hashlib.sha256(sql.encode()).hexdigest()[:16]}

@@ -262,6 +262,57 @@ SIGNALS: tuple[pa.Field[Any], ...] = (
     _share("math_frac", "Characters in LaTeX formulas or mathematical symbols / characters"),
 )  # fmt: skip
 
+SCRIPTS: tuple[pa.Field[Any], ...] = (
+    *(_share(f"{name}_frac", f"{name.capitalize()} letters / letters; all 0 without letters")
+      for name in ("latin", "cyrillic", "greek", "arabic", "hebrew", "devanagari", "han", "kana",
+                   "hangul", "thai")),
+    _share("other_script_frac", "Letters of other scripts or of none / letters"),
+)  # fmt: skip
+
+CODE_AND_LICENCES: tuple[pa.Field[Any], ...] = (
+    _share("code_line_frac", "Non-blank lines that look like code, markup or shell"),
+    _share("code_char_frac", "Characters of those lines / of all lines"),
+    column("n_code_blocks", _INT, "Runs of three or more such lines"),
+    optional("licence", _STRING, "Open licence that the text declares: cc0, public-domain, ogl, "
+             "cc-by, cc-by-sa, gfdl, cc-by-nd, cc-by-nc, cc-by-nc-sa, cc-by-nc-nd, mit, bsd, "
+             "apache, mpl, lgpl, gpl, agpl; null: none"),
+    column("n_copyright_marks", _INT, "Copyright notices and forms of all rights reserved"),
+)  # fmt: skip
+
+PII: tuple[pa.Field[Any], ...] = (
+    column("n_pii_secret", _INT, "Private keys, access tokens, passwords behind a name"),
+    column("n_pii_email", _INT, "E-mail addresses that could reach somebody"),
+    column("n_pii_iban", _INT, "IBANs with a right check"),
+    column("n_pii_card", _INT, "Payment cards with a right check digit"),
+    column("n_pii_national_id", _INT, "Identity numbers of ten countries, by check or word"),
+    column("n_pii_ip", _INT, "Public IP addresses"),
+    column("n_pii_phone", _INT, "Telephone numbers"),
+)
+
+URL_SIGNALS: tuple[pa.Field[Any], ...] = (
+    column("n_url_chars", _INT, "Characters of the normalised URL"),
+    _share("url_digit_frac", "Digits / characters of the URL"),
+    column("n_url_path_segments", _INT, "Non-empty segments of the path"),
+    column("n_url_parameters", _INT, "Parameters of the query"),
+    column("is_home_page", _INT, "1: no path but an index file, no query; else 0"),
+    column("url_tld", _STRING, "Last label of the host; empty for an IP address or none"),
+    column("has_ip_host", _INT, "1 where the host is an IP address, else 0"),
+    column("n_subdomains", _INT, "Labels before the registered domain, a leading www left out"),
+    column("is_adult_url", _INT, "1 where the host is adult by whole words or its TLD, else 0"),
+    column("is_shop_url", _INT, "1 where a path segment or host label is a shop's, else 0"),
+    column("is_forum_url", _INT, "1 where a path segment or host label is a forum's, else 0"),
+)
+
+PERPLEXITY: tuple[pa.Field[Any], ...] = (
+    optional("perplexity", _FLOAT, "10^-(mean log10 probability of tokens and line ends) by the "
+             "KenLM model of the language; lower is closer to the model's text; null: no model"),
+    optional("perplexity_line_median", _FLOAT, "Perplexity at or below which half of the tokens' "
+             "lines lie"),
+    optional("perplexity_line_p90", _FLOAT, "The same of nine tenths; finds pages of which a part "
+             "is bad"),
+    optional("oov_frac", _FLOAT, "Tokens unknown to that model / tokens"),
+)  # fmt: skip
+
 MEASURES = Table(
     name="measures",
     doc="One row a page: measurements only, no text. A threshold can change without text.",
@@ -273,17 +324,95 @@ MEASURES = Table(
         optional("language_2_score", _FLOAT, "Its probability"),
         optional("language_3", _STRING, "Third likeliest language"),
         optional("language_3_score", _FLOAT, "Its probability"),
+        optional("line_language_frac", _FLOAT, "Share of the long lines' characters in the "
+                 "document's language, by sample; null: none is known"),
+        optional("n_line_languages", _INT, "Languages with at least 5 % of them"),
+        optional("second_line_language", _STRING, "Most frequent of those but the document's; "
+                 "null: none"),
         column("n_words", _INT, "Whitespace-separated words"),
         column("n_lines", _INT, "Non-blank lines"),
         column("n_bytes", _LONG, "UTF-8 bytes of the text"),
+        optional("n_stop_words", _INT, "Occurrences of stop words of `language`; null: no list"),
+        optional("n_distinct_stop_words", _INT, "How many different ones it has; null: no list"),
         *SIGNALS,
+        *SCRIPTS,
+        *CODE_AND_LICENCES,
+        *PII,
+        *URL_SIGNALS,
+        *PERPLEXITY,
+        column("guests", pa.map_(_STRING, _STRING), "Verdict of each guest filter by its name: "
+               "empty where it keeps the page, else its reason; `error: CLASS` where it raised"),
         column("content_hash", _STRING, "128-bit hash of the text with white space squeezed and "
                "letters lower-cased, hex"),
+        column("text_hash", _STRING, "128-bit hash of the text as it stands, hex"),
         column("bands", pa.list_(pa.field("element", _LONG, nullable=False)),
                "One 64-bit hash an LSH band; empty where the text is shorter than a shingle"),
     ]),
     key=("doc_id",),
     partition_by=("crawl", "chunk"),
+)  # fmt: skip
+
+_BATCH = column("batch", _LONG, "Attempt of s03 that wrote the row; `dedup_batches` says which "
+                "batches count")  # fmt: skip
+
+DEDUP_BATCHES = Table(
+    name="dedup_batches",
+    doc="One row a chunk that a finished batch of s03 compared with all before it. What a batch "
+    "wrote counts from here on; a batch with another `base` began from nothing.",
+    columns=pa.schema([
+        _BATCH,
+        column("base", _LONG, "First batch whose rows count together with this one's"),
+        column("settings", _STRING, "Fingerprint of the settings that decide what is alike"),
+        optional("chunk", _STRING, "Chunk that was new in this batch; null: it had none"),
+        optional("measured", _STRING, "Fingerprint of s02 for the chunk"),
+        column("documents_version", _LONG, "Delta version of `documents` that the batch left"),
+    ]),
+    key=("batch", "chunk"),
+)  # fmt: skip
+
+DEDUP_KEYS = Table(
+    name="dedup_keys",
+    doc="The band table: one row a distinct key, with the first document that had it. Later crawls "
+    "are compared with it, without reading text.",
+    columns=pa.schema([
+        _BATCH,
+        column("kind", _STRING, "exact | url | band"),
+        column("key", _LONG, "Hash of a band, or upper half of the hash of text or URL"),
+        column("key_low", _LONG, "Lower half; 0 for a band"),
+        column("doc_id", _STRING, "The document"),
+    ]),
+    key=("kind", "key", "key_low"),
+    partition_by=("batch",),
+)  # fmt: skip
+
+PAIRS = Table(
+    name="pairs",
+    doc="Which document was found to match which, and why. Without verification a document is "
+    "paired with the first that had the key, not with all others.",
+    columns=pa.schema([
+        _BATCH,
+        column("doc_id", _STRING, "A document"),
+        column("other_id", _STRING, "The one that it matches"),
+        column("kind", _STRING, "exact | url | band"),
+        column("n_keys", _INT, "Keys that they share: bands, or 1"),
+        optional("jaccard", _FLOAT, "Exact similarity of their shingles; null: not verified. Below "
+                 "dedup.min_jaccard the pair was a false candidate"),
+    ]),
+    key=("doc_id", "other_id", "kind"),
+    partition_by=("batch",),
+)  # fmt: skip
+
+DEDUP_COMPONENTS = Table(
+    name="dedup_components",
+    doc="Component of every document that matches another. The latest row of a document counts, "
+    "among the batches that do.",
+    columns=pa.schema([
+        _BATCH,
+        column("doc_id", _STRING, "A document"),
+        column("cluster_id", _STRING, "Least doc_id of its component"),
+    ]),
+    key=("batch", "doc_id"),
+    partition_by=("batch",),
 )  # fmt: skip
 
 CLUSTERS = Table(
@@ -293,7 +422,55 @@ CLUSTERS = Table(
         *_KEY,
         column("cluster_id", _STRING, "Least doc_id of the cluster"),
         column("survivor_id", _STRING, "doc_id of the copy that is kept"),
-        column("fate", _STRING, "survivor | exact_duplicate | near_duplicate"),
+        column("fate", _STRING, "survivor | exact_duplicate | near_duplicate | url_duplicate"),
+        column("n_members", _INT, "Documents of the cluster"),
+    ]),
+    key=("doc_id",),
+    partition_by=("crawl",),
+)  # fmt: skip
+
+SPANS = Table(
+    name="spans",
+    doc="One row a span that was cut: a longest run of tokens in windows that occur earlier in the "
+    "corpus. Empty where dedup.substring_tokens is 0.",
+    columns=pa.schema([
+        *_KEY,
+        column("start_token", _INT, "Its first token, from 0, in the text as extracted"),
+        column("end_token", _INT, "The token behind its last"),
+        column("start_char", _INT, "Its first character, in code points"),
+        column("end_char", _INT, "The character behind its last"),
+        column("n_tokens", _INT, "Tokens"),
+        column("source_doc_id", _STRING, "Document of the first copy of its first window; may be "
+               "the same"),
+    ]),
+    key=("doc_id", "start_token"),
+    partition_by=("crawl",),
+)  # fmt: skip
+
+SURVIVOR_CHANGES = Table(
+    name="survivor_changes",
+    doc="What each batch of s03 changed in `documents`, against the last finished one.",
+    columns=pa.schema([
+        _BATCH,
+        *_KEY,
+        column("change", _STRING, "added | displaced (a duplicate now) | cut (its text is repeated "
+               "elsewhere) | gone (no longer measured) | moved (in another chunk now)"),
+        optional("survivor_id", _STRING, "Of a displaced document: the one that is kept"),
+    ]),
+    key=("batch", "doc_id"),
+    partition_by=("batch",),
+)  # fmt: skip
+
+DOMAIN_REPETITION = Table(
+    name="domain_repetition",
+    doc="One row a surviving document: how much of it its domain repeats. Filled where "
+    "dedup.domain_documents is set.",
+    columns=pa.schema([
+        *_KEY,
+        column("domain_line_frac", _FLOAT, "Characters in lines that at least so many documents of "
+               "the domain have / in all lines"),
+        column("domain_paragraph_frac", _FLOAT, "The same of paragraphs"),
+        column("n_domain_lines", _LONG, "Distinct lines of the document that its domain repeats"),
     ]),
     key=("doc_id",),
     partition_by=("crawl",),
@@ -312,7 +489,6 @@ DOCUMENTS = Table(
         column("n_words", _INT, "As in `measures`"),
         column("n_bytes", _LONG, "As in `measures`"),
         column("math_frac", _FLOAT, "As in `measures`"),
-        column("n_copies", _INT, "Size of its cluster, itself included"),
         column("record_id", _STRING, "WARC-Record-ID"),
         column("title", _STRING, "Title of the page"),
         column("text", _STRING, "Main text"),
@@ -471,7 +647,8 @@ SHARDS = Table(
 )  # fmt: skip
 
 TABLES: tuple[Table, ...] = (
-    ATTEMPTS, FUNNEL, LEDGER, PAGES, REJECTS, MEASURES, CLUSTERS, DOCUMENTS, SCORES, BUCKET_EDGES,
-    LABELS, REQUESTS, GENERATIONS, SYNTHETIC, BLEND, SHARDS,
+    ATTEMPTS, FUNNEL, LEDGER, PAGES, REJECTS, MEASURES, DEDUP_KEYS, PAIRS, DEDUP_COMPONENTS,
+    CLUSTERS, SPANS, SURVIVOR_CHANGES, DOCUMENTS, DOMAIN_REPETITION, DEDUP_BATCHES, SCORES,
+    BUCKET_EDGES, LABELS, REQUESTS, GENERATIONS, SYNTHETIC, BLEND, SHARDS,
 )  # fmt: skip
 """Every table of a run, in the order in which the flow fills them."""

@@ -39,6 +39,41 @@ def connected_components(edges: DataFrame, *, max_rounds: int) -> DataFrame:
     )
 
 
+def joined_components(edges: DataFrame, known: DataFrame | None, *, max_rounds: int) -> DataFrame:
+    """Components that change where `edges` join what is `known`.
+
+    Args:
+        edges: `u`, `v`, the new ones.
+        known: `doc_id`, `cluster_id` of the components before, called by their least members.
+        max_rounds: As in `connected_components`, which only sees the components that edges touch.
+
+    Returns:
+        `doc_id`, `cluster_id` of every document whose component is new or has another name.
+    """
+    if known is None:
+        found = connected_components(edges, max_rounds=max_rounds)
+        return found.select(F.col("vertex").alias("doc_id"), F.col("component").alias("cluster_id"))
+    touched = _contracted(_contracted(edges, "u", known), "v", known)
+    found = connected_components(touched, max_rounds=max_rounds)
+    renamed = known.join(found, F.col("cluster_id") == F.col("vertex")).where(
+        "component != cluster_id"
+    )
+    moved = renamed.select("doc_id", F.col("component").alias("cluster_id"))
+    return moved.unionAll(found.select("vertex", "component")).distinct()
+
+
+def _contracted(edges: DataFrame, end: str, known: DataFrame) -> DataFrame:
+    """`edges` with the component in the place of a document that has one."""
+    names = known.select(F.col("doc_id").alias(end), "cluster_id")
+    joined = edges.join(names, end, "left").withColumn(end, F.coalesce("cluster_id", end))
+    return joined.select("u", "v")
+
+
+def latest_components(rows: DataFrame) -> DataFrame:
+    """`doc_id`, `cluster_id` as the latest batch that names the document has them."""
+    return rows.groupBy("doc_id").agg(F.max_by("cluster_id", "batch").alias("cluster_id"))
+
+
 def _round(edges: DataFrame) -> DataFrame:
     """One large-star and one small-star; local checkpoints keep the plan from growing."""
     return _small_star(_large_star(edges)).localCheckpoint(eager=True)

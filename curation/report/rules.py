@@ -2,17 +2,18 @@
 
 Everything is asked of `measures`, `documents` and, for the label, `labels`: no text is read. A
 rule's cost *alone* is what fails it; its cost *last* is what fails no other rule, and so what would
-come back if it were dropped. Words stand for tokens.
+come back if it were dropped. Words stand for tokens. A rule judges documents in some languages and
+lets the others pass: *judged* says how many it had a say on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from curation.errors import ConfigError, InputError
-from curation.measure.rules import Rule, rules
+from curation.measure.rules import Rule, rules, union
 from curation.report.run import Run, open_run
 
 GROUPS = ("label", "language")
@@ -33,8 +34,9 @@ def rule_costs(out: Path, preset: str, *, by: Sequence[str] = ()) -> list[dict[s
         by: Of `GROUPS`; empty: one group.
 
     Returns:
-        `rule`, the columns of `by`, `documents`, `words` (of the group), `alone`, `alone_words`,
-        `last`, `last_words`. The first rows, with `rule` None, tell what fails any rule.
+        `rule`, `languages` that it judges, the columns of `by`, `documents`, `words` (of the
+        group), `judged`, `alone`, `alone_words`, `last`, `last_words`. The first rows, with `rule`
+        None, tell what fails any rule, and `languages` is that of all together.
 
     Raises:
         ConfigError: there is no such preset or group.
@@ -47,9 +49,12 @@ def rule_costs(out: Path, preset: str, *, by: Sequence[str] = ()) -> list[dict[s
     with open_run(out) as run:
         rows = run.table(_costs_sql(_documents(run), asked, by)).to_pylist()
     names = [None, *(rule.reason for rule in asked)]
+    scopes = [rule.scope for rule in asked]
+    judged = [str(scope) for scope in (union(scopes), *scopes)]
     return [
-        {"rule": names[number]}
+        {"rule": names[number], "languages": judged[number]}
         | {name: row[name] for name in (*by, "documents", "words")}
+        | {"judged": row[f"judged_{number}"]}
         | {part: row[f"{part}_{number}"] or 0 for part in _PARTS}
         for number in range(len(names))
         for row in rows
@@ -61,6 +66,9 @@ _PARTS = ("alone", "alone_words", "last", "last_words")
 
 def _costs_sql(documents: str, asked: Sequence[Rule], by: Sequence[str]) -> str:
     fails = [f"{rule.fails} AS f{number}" for number, rule in enumerate(asked, start=1)]
+    scopes = [rule.scope for rule in asked]
+    judges = [f"{scope.sql or '1 = 1'} AS j{number}"
+              for number, scope in enumerate((union(scopes), *scopes))]  # fmt: skip
     flags = [f"f{number}" for number in range(1, len(asked) + 1)]
     total = " + ".join(f"CAST({flag} AS INTEGER)" for flag in flags) or "0"
     any_rule = "n_failed > 0"
@@ -71,9 +79,11 @@ def _costs_sql(documents: str, asked: Sequence[Rule], by: Sequence[str]) -> str:
         for part, tests in zip(("alone", "last"), conditions, strict=True)
         for number, condition in enumerate(tests)
     ]
+    sums += [f"count(*) FILTER (WHERE j{n}) AS judged_{n}" for n in range(len(judges))]
     groups = "".join(f"{name}, " for name in by)
     grouped = f" GROUP BY {', '.join(by)} ORDER BY documents DESC, {', '.join(by)}" if by else ""
-    flagged = f"SELECT {', '.join(['label', 'language', 'n_words', *fails])} FROM ({documents})"
+    columns = ["label", "language", "n_words", *judges, *fails]
+    flagged = f"SELECT {', '.join(columns)} FROM ({documents})"
     counted = f"SELECT *, {total} AS n_failed FROM ({flagged})"
     return (
         f"SELECT {groups}count(*) AS documents, coalesce(sum(n_words), 0) AS words, "
@@ -84,32 +94,47 @@ def _costs_sql(documents: str, asked: Sequence[Rule], by: Sequence[str]) -> str:
 def sweep(out: Path, preset: str, reason: str) -> list[dict[str, Any]]:
     """What one rule would drop at other bounds: `bound`, `documents`, `words`, `is_current`.
 
+    Quantiles and costs are of the documents that the rule judges. A bound is one for all of their
+    languages; where the rule has one for each, that is the row whose `bound` is None.
+
     Raises:
         ConfigError: the preset has no such rule.
-        InputError: the run has no measures or documents yet, or no document at all.
+        InputError: the run has no measures or documents yet, or none that the rule judges.
     """
     found = [rule for rule in rules(preset) if rule.reason == reason]
     if not found:
         known = ", ".join(rule.reason for rule in rules(preset))
         raise ConfigError(f"preset {preset} has no rule `{reason}`; its rules: {known}")
     rule = found[0]
-    side, current = ("low", rule.low) if rule.low > float("-inf") else ("high", rule.high)
+    side: Literal["low", "high"] = "low" if rule.low != float("-inf") else "high"
+    current = rule.low if side == "low" else rule.high
+    stands = None if isinstance(current, dict) else current
     with open_run(out) as run:
         documents = _documents(run)
-        quantiles = (
-            f"SELECT quantile_cont({rule.signal}, {list(QUANTILES)}) AS q FROM ({documents})"
-        )
-        (row,) = run.table(quantiles).to_pylist()
-        if row["q"] is None:
-            raise InputError(f"{out}: no document to sweep over")
-        bounds = sorted({round(float(bound), 6) for bound in row["q"]} | {current})
-        tried = [rule.model_copy(update={side: bound}) for bound in bounds]
+        others = [bound for bound in _quantiles(run, documents, rule) if bound != stands]
+        tried = [rule, *(rule.at(side, bound) for bound in others)]
         (costs,) = run.table(_sweep_sql(documents, tried)).to_pylist()
-    return [
+    bounds = [stands, *others]
+    rows = [
         {"bound": bound, "documents": costs[f"n{number}"], "words": costs[f"w{number}"] or 0,
-         "is_current": bound == current}
+         "is_current": number == 0}
         for number, bound in enumerate(bounds)
     ]  # fmt: skip
+    return sorted(rows, key=lambda row: float("-inf") if row["bound"] is None else row["bound"])
+
+
+def _quantiles(run: Run, documents: str, rule: Rule) -> list[float]:
+    """Where a sweep looks: `QUANTILES` of the signal, over the documents that the rule judges."""
+    judged = f" WHERE {rule.scope.sql}" if rule.scope.sql else ""
+    quantiles = (
+        f"SELECT quantile_cont({rule.signal}, {list(QUANTILES)}) AS q FROM ({documents}){judged}"
+    )
+    (row,) = run.table(quantiles).to_pylist()
+    if row["q"] is None:
+        raise InputError(
+            f"{run.out}: no document to sweep over; {rule.reason} judges languages: {rule.scope}"
+        )
+    return sorted({round(float(bound), 6) for bound in row["q"]})
 
 
 def _sweep_sql(documents: str, tried: Sequence[Rule]) -> str:

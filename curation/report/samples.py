@@ -8,8 +8,9 @@ so skips files by their statistics of `crawl` and `chunk`, and texts by `doc_id`
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from curation.report.run import Run
 
@@ -40,11 +41,16 @@ class Reject:
 
 
 @dataclass(frozen=True)
-class ClusterMember:
-    """A document of a duplicate cluster."""
+class Duplicate:
+    """A page that was removed, the one kept in its place, and what made them match."""
 
-    page: Page
+    removed: Page
+    kept: Page
     fate: str
+    n_members: int
+    """Documents of the cluster."""
+    why: str
+    """The pair that joined the removed page to its cluster."""
 
 
 @dataclass(frozen=True)
@@ -95,21 +101,49 @@ def rejects(run: Run, n_reasons: int) -> list[Reject]:
     )
 
 
-def cluster(run: Run, n_members: int) -> list[ClusterMember]:
-    """A cluster, the survivor first; with near duplicates if there are any.
+def duplicates(run: Run) -> list[Duplicate]:
+    """A removed page of every fate, beside the one that is kept.
 
-    Reads `clusters` and `pages`; empty where there are no duplicates.
+    Reads `clusters`, `pairs` and `pages`; empty where there are no duplicates.
     """
-    members = run.rows(
-        lambda doc_id, crawl, chunk, fate: (_Key(doc_id, crawl, chunk), fate),
-        "WITH chosen AS (SELECT cluster_id FROM clusters GROUP BY cluster_id "
-        "ORDER BY bool_or(fate = 'near_duplicate') DESC, md5(cluster_id) LIMIT 1) "
-        "SELECT doc_id, crawl, chunk, fate FROM clusters SEMI JOIN chosen USING (cluster_id) "
-        "ORDER BY fate = 'survivor' DESC, fate = 'near_duplicate' DESC, md5(doc_id) LIMIT ?",
-        (n_members,),
+    chosen = run.rows(
+        lambda *row: row,
+        "WITH lost AS (SELECT fate, arg_min({'doc_id': doc_id, 'crawl': crawl, 'chunk': chunk, "
+        "'survivor_id': survivor_id, 'n_members': n_members}, md5(doc_id)) AS page FROM clusters "
+        "WHERE fate <> 'survivor' GROUP BY fate) "
+        "SELECT lost.fate, page, {'doc_id': c.doc_id, 'crawl': c.crawl, 'chunk': c.chunk} "
+        "FROM lost JOIN clusters AS c ON c.doc_id = page.survivor_id ORDER BY lost.fate DESC",
     )
-    pages = _pages(run, "pages", [key for key, _ in members])
-    return [ClusterMember(pages[key.doc_id], fate) for key, fate in members if key.doc_id in pages]
+    return [found for row in chosen for found in _duplicate(run, *row)]
+
+
+def _duplicate(
+    run: Run, fate: str, lost: Mapping[str, Any], kept: Mapping[str, Any]
+) -> list[Duplicate]:
+    keys = [_Key(one["doc_id"], one["crawl"], one["chunk"]) for one in (lost, kept)]
+    pages = _pages(run, "pages", keys)
+    if not all(key.doc_id in pages for key in keys):
+        return []
+    removed, survivor = (pages[key.doc_id] for key in keys)
+    why = _why(run, lost["doc_id"])
+    return [Duplicate(removed, survivor, fate, lost["n_members"], why)]
+
+
+def _why(run: Run, doc_id: str) -> str:
+    """The strongest pair of a document, in words; empty where the table has none."""
+    if not run.has("pairs"):
+        return ""
+    pairs = run.rows(
+        lambda *row: row,
+        "SELECT kind, n_keys, jaccard FROM pairs WHERE doc_id = ? OR other_id = ? "
+        "ORDER BY kind = 'exact' DESC, kind = 'url' DESC, jaccard DESC, n_keys DESC LIMIT 1",
+        (doc_id, doc_id),
+    )
+    if not pairs:
+        return ""
+    kind, n_keys, jaccard = pairs[0]
+    told = {"exact": "the same text", "url": "the same URL"}.get(kind, f"{n_keys} bands shared")
+    return told if jaccard is None else f"{told}, Jaccard {jaccard:.2f}"
 
 
 def labelled(run: Run, n_each: int) -> list[LabelledPage]:

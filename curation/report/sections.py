@@ -125,6 +125,7 @@ def sections(run: Run) -> list[Section]:
         _when(run, "Duplicates", "s03_dedup", ("clusters", "pages"), duplicates),
         _when(run, "Scores", "s04_score", ("scores",), scores),
         _when(run, "Quality labels", "s05_label", ("labels", "documents"), labels),
+        _when(run, "Heuristic rules", "s05_label", ("labels", "documents"), rules),
         _when(run, "Generation", "s06_rephrase, s07_dialogue", _GENERATION, generation),
         _when(run, "Blend", "s08_blend", ("blend",), blend),
         _when(run, "Token shards", "s09_tokenize", ("shards",), shards),
@@ -243,19 +244,44 @@ def languages(run: Run) -> Section:
 
 
 def duplicates(run: Run) -> Section:
-    """Clusters by size, fates, and one cluster."""
+    """Clusters by size, fates, and a removed page of each fate beside the one kept."""
     sizes = read.cluster_sizes(run)
     if not sizes:
         return Section("Duplicates", "No page has a duplicate.")
     figure = Figure("Clusters of duplicates, by size", plots.cluster_plot(sizes))
-    members = [
-        _page_pane(member.page, member.fate.replace("_", " ")) for member in samples.cluster(run, 3)
-    ]
     rows = [[fate.replace("_", " "), f"{n:,}"] for fate, n in read.fates(run).items()]
     grid = _grid((_name("Fate"), Column("Pages")), rows)
-    example = (Sample("A cluster: the copy that is kept, and copies that are not", tuple(members)),)
+    examples = tuple(_duplicate_sample(found) for found in samples.duplicates(run))
     note = f"{sum(sizes.values()):,} clusters; pages without a duplicate are in none."
-    return Section("Duplicates", note, (figure,), grid, _filled(example))
+    return Section("Duplicates", note, (figure,), grid, _filled(examples))
+
+
+def _duplicate_sample(found: samples.Duplicate) -> Sample:
+    fate = found.fate.replace("_", " ").capitalize()
+    why = f": {found.why}" if found.why else ""
+    title = f"{fate}{why}; a cluster of {found.n_members:,}"
+    panes = (_page_pane(found.kept, "kept"), _page_pane(found.removed, "removed"))
+    return Sample(title, panes)
+
+
+def rules(run: Run) -> Section:
+    """What every heuristic rule costs, alone and last, and on which labels."""
+    costs = read.rule_costs(run)
+    if not costs:
+        return Section("Heuristic rules", "No labelled document fails a rule.")
+    labels = [label for label in read.LABEL_TOKEN_FRAC if any(label in c.by_label for c in costs)]
+    columns = (_name("Rule"), Column("Alone"), Column("Words"), Column("Last"), Column("Words"),
+               *(Column(label.capitalize()) for label in labels))  # fmt: skip
+    rows = [
+        [one_line(c.rule, 40), f"{c.n_alone:,}", compact(c.alone_words), f"{c.n_last:,}",
+         compact(c.last_words), *(f"{c.by_label.get(label, 0):,}" for label in labels)]
+        for c in costs
+    ]  # fmt: skip
+    note = (
+        "Documents that fail a rule, and those that fail no other (last): what would come back "
+        "without it. Exempt labels are counted too. Other presets and bounds: curation rules."
+    )
+    return Section("Heuristic rules", note, (), _grid(columns, rows))
 
 
 def scores(run: Run) -> Section:

@@ -77,15 +77,18 @@ def _rows(run: Run) -> Iterator[RenderableType]:
     if run.has("pages"):
         yield from (_page("A page", page) for page in samples.kept_pages(run, 1))
     if run.has("clusters", "pages"):
-        members = samples.cluster(run, 2)
-        if len(members) == 2:
+        for found in samples.duplicates(run)[:1]:
             yield _beside(
-                f"A duplicate removed ({members[1].fate.replace('_', ' ')})",
-                ("Kept: " + members[0].page.url, members[0].page.text),
-                ("Removed: " + members[1].page.url, members[1].page.text),
+                f"A duplicate removed ({_how(found)})",
+                ("Kept: " + found.kept.url, found.kept.text),
+                ("Removed: " + found.removed.url, found.removed.text),
             )
     if run.has("synthetic", "requests", "documents"):
         yield from _generated(samples.generated(run))
+
+
+def _how(found: samples.Duplicate) -> str:
+    return ", ".join(filter(None, (found.fate.replace("_", " "), found.why)))
 
 
 def _generated(texts: Sequence[samples.Generated]) -> Iterator[RenderableType]:

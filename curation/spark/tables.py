@@ -56,22 +56,28 @@ class Store:
     def create(self, table: Table) -> None:
         """Make `table`, empty, where it is not there, so that its writers never race to make it.
 
-        One that an older version made gets the columns that were added since, null in its rows.
+        One that an older version made gets the columns that were added since, null in its rows;
+        those that were given up since may be null from then on.
         """
         if self.exists(table):
-            self._add_columns(table)
+            self._renew(table)
             return
         builder = DeltaTable.createIfNotExists(self.spark).location(self.path(table))
         builder = builder.addColumns(spark_schema(table)).comment(table.doc)
         builder.partitionedBy(*table.partition_by).execute()
 
-    def _add_columns(self, table: Table) -> None:
-        known = self.spark.read.format("delta").load(self.path(table)).columns
-        if set(table.columns.names) <= set(known):
-            return
-        none = self.spark.createDataFrame([], spark_schema(table, nullable=True))
-        writer = none.write.format("delta").mode("append").option("mergeSchema", "true")
-        writer.save(self.path(table))
+    def _renew(self, table: Table) -> None:
+        known = self.spark.read.format("delta").load(self.path(table)).schema
+        for field in known:
+            if field.name not in table.columns.names and not field.nullable:
+                self.spark.sql(
+                    f"ALTER TABLE delta.`{self.path(table)}` "
+                    f"ALTER COLUMN `{field.name}` DROP NOT NULL"
+                )
+        if not set(table.columns.names) <= set(known.names):
+            none = self.spark.createDataFrame([], spark_schema(table, nullable=True))
+            writer = none.write.format("delta").mode("append").option("mergeSchema", "true")
+            writer.save(self.path(table))
 
     def read(self, table: Table) -> DataFrame:
         """All rows of `table`, with the columns that `schemas.py` gives it.
@@ -86,6 +92,16 @@ class Store:
             return self.spark.read.format("delta").load(path).select(*table.columns.names)
         except SPARK_ERRORS as error:
             raise self._damaged(table, error) from error
+
+    def version(self, table: Table) -> int:
+        """Number of the latest version of `table`."""
+        history = DeltaTable.forPath(self.spark, self.path(table)).history(1)
+        return int(small(history.select("version"))[0]["version"])
+
+    def read_version(self, table: Table, version: int) -> DataFrame:
+        """Rows of `table` as they were at `version`."""
+        reader = self.spark.read.format("delta").option("versionAsOf", version)
+        return reader.load(self.path(table)).select(*table.columns.names)
 
     def read_parquet(self, folder: str, table: Table) -> DataFrame:
         """Rows of a table that is plain Parquet under `folder`."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from curation.config import RunConfig
 from curation.crawl.listing import WarcFile
@@ -43,6 +45,13 @@ class Work:
         of_stage = self.store.read(FUNNEL).where(f"stage = '{stage}'")
         return int(small(of_stage.orderBy("attempt", ascending=False).limit(1))[0]["rows_out"])
 
+    def finished(self, stage: str) -> dict[str, str]:
+        """Fingerprint of the latest finished attempt of `stage`, by unit."""
+        of_stage = self.store.read(FUNNEL).where(f"stage = '{stage}'")
+        rows = small(of_stage.select("unit", "attempt", "fingerprint"))
+        ordered = sorted(rows, key=lambda row: row["attempt"])
+        return {row["unit"]: row["fingerprint"] for row in ordered}
+
     def write(self, rows: DataFrame, table: Table) -> None:
         """Put `rows` in the place of this unit's rows of `table`."""
         where = "" if self.unit == CORPUS else self._chunk
@@ -51,6 +60,17 @@ class Work:
     def write_stage(self, rows: DataFrame, table: Table) -> None:
         """Put `rows` in the place of this stage's rows of a table that several stages share."""
         self.store.replace(rows, table, self.txn(table), where=f"stage = '{self.stage.name}'")
+
+    def write_batch(self, rows: DataFrame, table: Table) -> None:
+        """Put `rows` in the place of this attempt's rows of a table that has a `batch` column."""
+        where = f"batch = {self.attempt}"
+        numbered = rows.withColumn("batch", F.lit(self.attempt).cast("long"))
+        self.store.replace(numbered, table, self.txn(table), where=where)
+
+    def write_chunks(self, rows: DataFrame, table: Table, chunks: Sequence[str]) -> None:
+        """Put `rows`, which are of `chunks` alone, in the place of those chunks' rows."""
+        named = ", ".join(f"'{chunk}'" for chunk in chunks)
+        self.store.replace(rows, table, self.txn(table), where=f"chunk IN ({named})")
 
     def append(self, rows: DataFrame, table: Table, part: str = "") -> None:
         """Add `rows` to `table`, once an attempt and `part`."""

@@ -44,7 +44,7 @@ def test_a_value_out_of_range_names_the_whole_range(tmp_path):
 
 
 def test_a_wrong_choice_names_the_choices(tmp_path):
-    with pytest.raises(ConfigError, match="'oldest', 'newest' or 'longest'"):
+    with pytest.raises(ConfigError, match="'oldest', 'newest', 'longest'"):
         load_config(written(tmp_path, "dedup: {survivor: best}"))
 
 
@@ -61,7 +61,7 @@ def test_a_missing_file_is_named():
 
 def test_overrides_reach_into_sections_and_are_checked(tmp_path):
     path = written(tmp_path, "dedup: {survivor: newest}")
-    assert load_config(path, {"dedup.survivor": "longest"}).dedup.survivor == "longest"
+    assert load_config(path, {"dedup.survivor": "longest"}).dedup.survivor == ("longest",)
     with pytest.raises(ConfigError, match="survivr"):
         load_config(path, {"dedup.survivr": "longest"})
 
@@ -127,3 +127,12 @@ def test_the_fingerprint_changes_with_any_setting_and_with_nothing_else():
     assert fingerprint(base) == fingerprint(RunConfig())
     assert fingerprint(base) != fingerprint(other)
     assert len(fingerprint(base)) == 12
+
+
+def test_survivor_criteria_that_need_a_list_say_so(tmp_path):
+    with pytest.raises(ConfigError, match="source needs survivor_sources"):
+        load_config(written(tmp_path, "dedup: {survivor: [source, oldest]}"))
+    with pytest.raises(ConfigError, match="at least one criterion"):
+        load_config(written(tmp_path, "dedup: {survivor: []}"))
+    with pytest.raises(ConfigError, match="needs fuzzy"):
+        load_config(written(tmp_path, "dedup: {fuzzy: false, min_jaccard: 0.8}"))

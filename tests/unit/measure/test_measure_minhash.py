@@ -164,7 +164,17 @@ def edited_pair(rng, n_chars, n_edited):
 
 @pytest.mark.parametrize(
     ("similarity", "theory"),
-    [(0.6, 0.026), (0.7, 0.177), (0.75, 0.382), (0.8, 0.677), (0.9, 0.997)],
+    [
+        (0.5, 0.0024),
+        (0.6, 0.026),
+        (0.65, 0.071),
+        (0.7, 0.177),
+        (0.75, 0.382),
+        (0.8, 0.677),
+        (0.85, 0.924),
+        (0.9, 0.997),
+        (0.95, 1.0),
+    ],
 )
 def test_pairs_share_a_band_as_often_as_theory_says(similarity, theory):
     # 400 shingles of 24 characters, of which n_edited differ in each text.

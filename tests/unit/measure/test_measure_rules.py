@@ -5,7 +5,19 @@ import numpy as np
 import pytest
 
 from curation.errors import ConfigError
-from curation.measure.rules import PRESETS, Rule, drop_reason, drop_reasons, rules, text_of
+from curation.measure.by_language import UNSPACED
+from curation.measure.rules import (
+    PRESETS,
+    Rule,
+    Scope,
+    drop_reason,
+    drop_reasons,
+    n_judging,
+    rules,
+    rules_applied,
+    text_of,
+    union,
+)
 from curation.measure.signals import signals
 from curation.measure.words import Words
 from curation.schemas import MEASURES
@@ -18,9 +30,14 @@ def measured(text):
     return signals(words) | {"n_words": words.n_words}
 
 
+def in_english(bound):
+    return bound.get("en", bound.get("other")) if isinstance(bound, dict) else bound
+
+
 def keeps(rule, text):
-    """What `drop_reason` decides: both sides in 32 bits, bounds inclusive."""
-    low, value, high = np.array([rule.low, measured(text)[rule.signal], rule.high], np.float32)
+    """What `drop_reason` decides of an English page: both sides in 32 bits, bounds inclusive."""
+    bounds = in_english(rule.low), measured(text)[rule.signal], in_english(rule.high)
+    low, value, high = np.array(bounds, np.float32)
     return low <= value <= high
 
 
@@ -255,3 +272,155 @@ def test_the_sql_gives_the_first_reason_and_a_null_signal_fails():
     assert reason(50, 0.1, "de") is None
     assert reason(50, None, "de") == "digits"
     assert drop_reasons(found).count("CASE") == 3
+
+
+def decided(found, **measures):
+    """`drop_reason` of the rules over one row, by DuckDB."""
+    row = ", ".join(f"{value!r} AS {name}" for name, value in measures.items())
+    return duckdb.sql(f"SELECT {drop_reason(found)} FROM (SELECT {row})").fetchone()[0]
+
+
+def of_yaml(tmp_path, line):
+    path = tmp_path / "own.yaml"
+    path.write_text("rules:\n  - {reason: odd, " + line + "}\n")
+    return rules(str(path))
+
+
+def test_a_table_of_thresholds_has_one_for_each_language_and_lets_others_pass(tmp_path):
+    (rule,) = of_yaml(tmp_path, 'signal: n_lines, min: {fr: 2, de: 3, "no": 3}')
+    assert rule.scope == Scope(frozenset({"de", "fr", "no"}))
+    verdicts = {
+        (code, n): decided((rule,), language=code, n_lines=n)
+        for code in ("fr", "de", "no", "en") for n in (1, 2, 3)
+    }  # fmt: skip
+    failing = {key for key, reason in verdicts.items() if reason}
+    assert failing == {("fr", 1), ("de", 1), ("de", 2), ("no", 1), ("no", 2)}
+
+
+def test_other_is_the_threshold_of_every_language_that_a_table_does_not_name(tmp_path):
+    (rule,) = of_yaml(tmp_path, "signal: n_words, min: {fr: 2, zh: 1, other: 5}")
+    assert rule.scope == Scope(but=UNSPACED - {"zh"})
+    kept = {code: decided((rule,), language=code, n_words=2) is None
+            for code in ("fr", "zh", "ja", "en", "und")}  # fmt: skip
+    assert kept == {"fr": True, "zh": True, "ja": True, "en": False, "und": False}
+
+
+def test_rules_on_words_judge_languages_that_put_spaces_between_them(tmp_path):
+    (few,) = of_yaml(tmp_path, "signal: n_words, min: 50")
+    assert decided((few,), language="en", n_words=1) == "odd"
+    assert decided((few,), language="zh", n_words=1) is None
+    assert str(few.scope) == "all but bo, ja, km, lo, my, th, wuu, yue, zh"
+    (asked,) = of_yaml(tmp_path, "signal: n_words, min: 50, languages: [zh]")
+    assert decided((asked,), language="zh", n_words=1) == "odd"
+    (lines,) = of_yaml(tmp_path, "signal: n_lines, min: 50")
+    assert decided((lines,), language="zh", n_lines=1) == "odd"
+    assert str(lines.scope) == "all"
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("signal: n_words, min: {fr: 2}, languages: [fr]", "`languages` beside thresholds"),
+        ("signal: n_words, min: fineweb2", "fineweb2 has no `min` of `n_words`"),
+        ("signal: n_words, min: fineweb3", "valid number"),
+        ("signal: n_words, min: 1, languages: [fra_Latn]", "pattern"),
+        ("signal: n_words, min: 1, languages: [no]", "valid string"),
+        ('signal: n_words, min: {"f\' OR": 1}', "pattern"),
+        ("signal: n_words, min: {fr: .inf}", "finite"),
+    ],
+)
+def test_languages_that_are_not_rightly_written_are_refused(tmp_path, line, message):
+    with pytest.raises(ConfigError, match=message):
+        of_yaml(tmp_path, line)
+
+
+def test_english_is_judged_by_every_rule_of_the_presets_made_for_it():
+    counts = {preset: len(rules_applied(preset, "en")) for preset in PRESETS}
+    assert counts == {
+        "nemotron": 30, "gopher": 23, "c4": 3, "fineweb": 4, "redpajama": 18, "fineweb2": 8,
+    }  # fmt: skip
+    assert [len(rules(preset)) for preset in PRESETS[:5]] == [30, 23, 3, 4, 18]
+
+
+@pytest.mark.parametrize(
+    ("preset", "missing"),
+    [
+        ("c4", {"too_few_sentences"}),
+        ("fineweb", {"too_many_short_lines"}),
+        ("redpajama", {"too_short_words", "too_long_words"}),
+        ("gopher", {"too_short_words", "too_long_words", "too_few_common_words"}),
+        ("nemotron", {"too_short_words", "too_long_words", "too_few_common_words",
+                      "too_many_non_alnum_chars", "too_much_boilerplate",
+                      "too_many_unpunctuated_lines"}),
+        ("fineweb2", set()),
+    ],
+)  # fmt: skip
+def test_french_is_judged_by_the_rules_that_do_not_take_it_for_english(preset, missing):
+    judging = {rule.reason for rule in rules_applied(preset, "fr")}
+    assert {rule.reason for rule in rules(preset)} - judging == missing
+
+
+@pytest.mark.parametrize(
+    ("preset", "judging"),
+    [
+        ("c4", ["placeholder_text", "curly_brackets"]),
+        ("fineweb", ["too_few_terminal_lines", "too_many_repeated_line_chars"]),
+        ("redpajama", ["too_many_ellipsis_lines", "too_many_bullet_lines", "placeholder_text"]),
+        ("gopher", ["too_many_bullet_lines", "too_many_ellipsis_lines", "too_many_repeated_lines",
+                    "too_many_repeated_paragraphs", "too_many_repeated_line_chars",
+                    "too_many_repeated_paragraph_chars"]),
+        ("nemotron", ["too_many_digits", "too_many_urls", "too_much_whitespace",
+                      "too_many_parentheses", "too_many_repeated_lines",
+                      "too_many_repeated_paragraphs", "too_many_repeated_line_chars",
+                      "too_many_repeated_paragraph_chars", "too_many_ellipsis_lines",
+                      "too_many_bullet_lines"]),
+        ("fineweb2", ["too_many_repeated_lines", "too_few_terminal_lines",
+                      "too_many_repeated_line_chars", "too_many_bullet_lines",
+                      "too_many_ellipsis_lines"]),
+    ],
+)  # fmt: skip
+def test_chinese_is_judged_by_the_rules_that_need_no_words(preset, judging):
+    assert [rule.reason for rule in rules_applied(preset, "zh")] == judging
+
+
+def test_the_thresholds_of_fineweb_2_are_those_of_the_page_s_language():
+    found = [rule for rule in rules("fineweb2") if rule.signal == "mean_word_chars"]
+
+    def reason(language, mean_word_chars):
+        return decided(found, language=language, mean_word_chars=mean_word_chars)
+
+    assert (reason("fr", 2), reason("fr", 1.99)) == (None, "too_short_words")
+    assert (reason("fr", 11), reason("fr", 11.01)) == (None, "too_long_words")
+    assert (reason("te", 68), reason("te", 3.9)) == (None, "too_short_words")
+    assert {reason(code, 99) for code in ("en", "zh", "ko", "la", "und")} == {None}
+
+
+def test_a_null_of_stop_words_is_no_fault_in_a_language_without_a_list():
+    (rule,) = [rule for rule in rules("fineweb2") if rule.reason == "too_few_stop_words"]
+    sql = f"SELECT {drop_reason([rule])} FROM (SELECT ? AS language, ? AS n_distinct_stop_words)"
+
+    def reason(*row):
+        return duckdb.execute(sql, list(row)).fetchone()[0]
+
+    assert (reason("fr", 2), reason("fr", 1)) == (None, "too_few_stop_words")
+    assert (reason("zh", None), reason("und", None)) == (None, None)
+    assert reason("fr", None) == "too_few_stop_words"
+
+
+def test_how_many_rules_judge_a_page_is_a_column_to_be_had():
+    for preset in PRESETS:
+        sql = f"SELECT {n_judging(rules(preset))} FROM (SELECT ? AS language)"
+        for code in ("en", "fr", "zh", "und"):
+            (counted,) = duckdb.execute(sql, [code]).fetchone()
+            assert counted == len(rules_applied(preset, code))
+
+
+def test_languages_of_several_rules_together_are_those_of_any():
+    fr, spaced = Scope(frozenset({"fr"})), Scope(but=frozenset({"ja", "zh"}))
+    assert union([]) == Scope(frozenset())
+    assert union([fr, Scope(frozenset({"de"}))]) == Scope(frozenset({"de", "fr"}))
+    assert union([fr, spaced, Scope(frozenset({"zh"}))]) == Scope(but=frozenset({"ja"}))
+    assert union([spaced, Scope()]) == Scope()
+    names = [str(scope) for scope in (fr, spaced, Scope(), Scope(frozenset()))]
+    assert names == ["fr", "all but ja, zh", "all", "none"]
+    assert str(Scope(frozenset(f"{a}b" for a in "abcdefghijk"))) == "11 languages"

@@ -127,10 +127,25 @@ def write_whole_run(out):
         account("s06_rephrase", "corpus", 1, 4, 2, {"no_marker": 1, "<u>": 1}, 55),
     ])  # fmt: skip
     write(out, schemas.CLUSTERS, [
-        {**CRAWL, "doc_id": "d1", "cluster_id": "d1", "survivor_id": "d1", "fate": "survivor"},
+        {**CRAWL, "doc_id": "d1", "cluster_id": "d1", "survivor_id": "d1", "fate": "survivor",
+         "n_members": 2},
         {**CRAWL, "doc_id": "d2", "cluster_id": "d1", "survivor_id": "d1",
-         "fate": "near_duplicate"},
+         "fate": "near_duplicate", "n_members": 2},
     ])  # fmt: skip
+    write(
+        out,
+        schemas.PAIRS,
+        [
+            {
+                "batch": 1,
+                "doc_id": "d2",
+                "other_id": "d1",
+                "kind": "band",
+                "n_keys": 7,
+                "jaccard": 0.83,
+            }
+        ],
+    )
     write(out, schemas.DOCUMENTS, [
         {**page, "n_words": SIZES[page["doc_id"]][1]} for page in pages() if page["doc_id"] != "d2"
     ])  # fmt: skip
@@ -159,10 +174,11 @@ def write_scores(out):
         for language, edge, n in (("en", 0.5, 2), ("de", 0.25, 1))
     ])  # fmt: skip
     write(out, schemas.LABELS, [
-        {**CRAWL, "doc_id": "d0", "label": "high", "bucket": 19, "keep": True},
-        {**CRAWL, "doc_id": "d1", "label": "low", "bucket": 2, "keep": True},
+        {**CRAWL, "doc_id": "d0", "label": "high", "bucket": 19, "keep": True,
+         "drop_reasons": ["too_few_words"]},
+        {**CRAWL, "doc_id": "d1", "label": "low", "bucket": 2, "keep": True, "drop_reasons": []},
         {**CRAWL, "doc_id": "d3", "label": "low", "bucket": 0, "keep": False,
-         "drop_reason": "too_few_words"},
+         "drop_reason": "too_few_words", "drop_reasons": ["too_few_words", "toxic"]},
     ])  # fmt: skip
 
 

@@ -1,5 +1,5 @@
 import pytest
-from small_runs import train_step, write, write_log
+from small_runs import SIZES, train_step, write, write_log
 
 from curation import schemas
 from curation.errors import InputError
@@ -180,3 +180,12 @@ def test_a_step_without_a_loss_is_refused(whole_run):
 def test_a_path_with_quotes_and_brackets_is_read(whole_run):
     odd = whole_run.rename(whole_run.parent / "it's [one] run")
     assert opened(odd, read.totals).blend_words == 100
+
+
+def test_rules_cost_what_fails_them_alone_and_last(whole):
+    first, second = read.rule_costs(whole)
+    words = {doc: SIZES[doc][1] for doc in ("d0", "d3")}
+    assert first == read.RuleCost(
+        "too_few_words", 2, words["d0"] + words["d3"], 1, words["d0"], {"high": 1, "low": 1}
+    )
+    assert second == read.RuleCost("toxic", 1, words["d3"], 0, 0, {"low": 1})

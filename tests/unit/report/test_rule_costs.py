@@ -77,6 +77,57 @@ def test_without_measures_there_is_nothing_to_say(tmp_path, preset):
         rule_costs(tmp_path, preset)
 
 
-@pytest.mark.parametrize("preset", ["nemotron", "gopher", "c4", "fineweb", "redpajama", "none"])
+@pytest.mark.parametrize(
+    "preset", ["nemotron", "gopher", "c4", "fineweb", "redpajama", "fineweb2", "none"]
+)
 def test_every_preset_can_be_asked(out, preset):
     assert rule_costs(out, preset)[0]["documents"] == 4
+
+
+BY_LANGUAGE = """
+rules:
+  - {reason: few, signal: n_words, min: {en: 50, fr: 10}}
+  - {reason: digits, signal: digit_frac, max: 0.1, languages: [de]}
+"""
+
+
+@pytest.fixture
+def by_language(tmp_path):
+    path = tmp_path / "by_language.yaml"
+    path.write_text(BY_LANGUAGE)
+    return str(path)
+
+
+def test_each_rule_says_which_languages_it_judges_and_how_many_documents_that_is(out, by_language):
+    rows = rule_costs(out, by_language)
+    told = [(row["rule"], row["languages"], row["judged"], row["alone"]) for row in rows]
+    assert told == [
+        (None, "de, en, fr", 4, 3), ("few", "en, fr", 3, 2), ("digits", "de", 1, 1),
+    ]  # fmt: skip
+    by = {(row["rule"], row["language"]): row["judged"]
+          for row in rule_costs(out, by_language, by=["language"])}  # fmt: skip
+    assert (by["few", "en"], by["few", "de"], by["digits", "de"]) == (3, 0, 1)
+    assert list(rows[0])[:2] == ["rule", "languages"]
+
+
+def test_a_sweep_over_thresholds_by_language_tries_one_for_all_languages_of_the_rule(
+    out, by_language
+):
+    first, *others = sweep(out, by_language, "few")
+    assert first == {"bound": None, "documents": 2, "words": 85, "is_current": True}
+    assert not any(row["is_current"] for row in others)
+    # The German page of 60 words is not judged: two of the three English ones have fewer than 99.
+    assert [row["documents"] for row in others][-1] == 2
+    assert min(row["bound"] for row in others) > 40
+
+
+def test_a_sweep_of_a_rule_that_judges_no_document_says_so(out, tmp_path):
+    path = tmp_path / "fr.yaml"
+    path.write_text("rules:\n  - {reason: few, signal: n_words, min: 9, languages: [fr]}\n")
+    with pytest.raises(InputError, match="few judges languages: fr"):
+        sweep(out, str(path), "few")
+
+
+def test_without_a_rule_nothing_is_judged(out):
+    (row,) = rule_costs(out, "none")
+    assert (row["languages"], row["judged"], row["alone"]) == ("none", 0, 0)

@@ -30,19 +30,21 @@ def test_rejects_are_one_of_each_reason_the_most_frequent_first(half_run):
     assert found[0].detail == HOSTILE
 
 
-def test_a_cluster_begins_with_its_survivor(whole):
-    members = samples.cluster(whole, 3)
-    assert [(m.page.doc_id, m.fate) for m in members] == [
-        ("d1", "survivor"), ("d2", "near_duplicate"),
-    ]  # fmt: skip
+def test_a_removed_page_stands_beside_the_one_kept_with_the_reason(whole):
+    (found,) = samples.duplicates(whole)
+    assert (found.removed.doc_id, found.kept.doc_id, found.fate) == ("d2", "d1", "near_duplicate")
+    assert (found.n_members, found.why) == (2, "7 bands shared, Jaccard 0.83")
 
 
-def test_a_cluster_with_near_duplicates_is_preferred(whole_run):
-    exact = {"crawl": "demo", "chunk": "c0", "fate": "exact_duplicate"}
+def test_every_fate_has_an_example(whole_run):
     write(whole_run, schemas.CLUSTERS, [
-        exact | {"doc_id": "d0", "cluster_id": f"k{i}"} for i in range(20)
+        {"crawl": "demo", "chunk": "c0", "fate": "exact_duplicate", "doc_id": "d3",
+         "cluster_id": "d1", "survivor_id": "d1", "n_members": 3}
     ])  # fmt: skip
-    assert opened(whole_run, lambda run: samples.cluster(run, 1))[0].page.doc_id == "d1"
+    found = opened(whole_run, samples.duplicates)
+    assert [(d.removed.doc_id, d.why) for d in found] == [
+        ("d2", "7 bands shared, Jaccard 0.83"), ("d3", ""),
+    ]  # fmt: skip
 
 
 def test_each_label_has_pages_with_their_fate(whole):

@@ -60,7 +60,7 @@ def test_no_escape_sequence_of_web_text_reaches_the_terminal(whole_run):
 
 def test_a_duplicate_is_shown_beside_the_copy_that_is_kept(whole_run):
     output = printed(whole_run)
-    assert "A duplicate removed (near duplicate)" in output
+    assert "A duplicate removed (near duplicate, 7 bands" in output
     kept = line_with("Kept: http", output)
     assert kept == "│ Kept: http://a.example/d1?q=<b> Removed: http://a.example/d2?q=<b> │"
 
