@@ -25,6 +25,9 @@ digits and marks, white space, brackets, and characters of URLs, as `symbols` co
 mathematical symbols, as `formulas` does; an upper-case letter; a mark that ends a sentence; one
 that does so without a space behind it; a quote or bracket that may stand between mark and space."""
 
+CASED_BY_CONTEXT = "İΣ"
+"""Letters whose lower-case form is not one character of their own: `i` with a dot, `σ` or `ς`."""
+
 _IN_URL = string.ascii_letters + string.digits + "-._~:/?#[]@!$&'()*+,=%"
 _PLAIN = string.ascii_letters + string.digits + "\n?!,."
 _MATH_BLOCKS = (
@@ -58,6 +61,14 @@ def _bits() -> NDArray[np.uint16]:
     return bits
 
 
+def _lower() -> Codes:
+    """Lower-case form of every code point, shape (0x110000,), but for `CASED_BY_CONTEXT`."""
+    characters = "".join(map(chr, range(sys.maxunicode + 1)))
+    for character in CASED_BY_CONTEXT:
+        characters = characters.replace(character, "\0")
+    return codes_of(characters.lower())
+
+
 def _codes(characters: Iterable[str]) -> list[int]:
     return [ord(character) for character in characters]
 
@@ -66,6 +77,8 @@ BITS, _numbers = np.unique(_bits(), return_inverse=True)
 """Bits of each kind of character."""
 KINDS = _numbers.astype(np.uint8)
 """Kind of every code point, shape (0x110000,), 1.1 MB."""
+LOWER = _lower()
+"""Lower-case form of every code point, shape (0x110000,), 4.5 MB; 0 for `CASED_BY_CONTEXT`."""
 
 
 @kernel

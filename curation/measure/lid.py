@@ -62,7 +62,7 @@ class LidModel:
     def predict(self, text: list[str], k: int = 1) -> tuple[list[list[str]], list[Floats]]:
         """Best `k` labels of each text and their probabilities; lone surrogates count as `?`.
 
-        About 20 us a text and 25 for each 1,000 characters.
+        About 5 us a text and 25 for each 1,000 characters.
         """
         encoded = [one.encode("utf-8", "replace") for one in text]
         ends = np.cumsum([0, *map(len, encoded)])
@@ -204,11 +204,8 @@ def _best(
         mean = _mean(
             joined[ends[i] : ends[i + 1]], vectors, is_kept, rows, word_hashes, word_rows, end_row
         )
-        logs = _logs(mean, nodes, left, right)
-        for rank in range(k):
-            places[i, rank] = np.argmax(logs)
-            scores[i, rank] = np.exp(logs[places[i, rank]])
-            logs[places[i, rank]] = -np.inf
+        places[i], logs = _likeliest(mean, nodes, left, right, k)
+        scores[i] = np.exp(logs)
     return places, scores
 
 
@@ -289,16 +286,44 @@ def _hashed(value: np.uint32, byte: int) -> np.uint32:
 
 
 @kernel
-def _logs(mean: Floats, nodes: Floats, left: NDArray[np.int32], right: NDArray[np.int32]) -> Floats:
-    """Logarithm of the probability of each label, shape (n_labels,)."""
-    n_labels = nodes.shape[0] + 1
-    logs = np.zeros(left.size, np.float32)
-    for node in range(left.size - 1, n_labels - 1, -1):
+def _likeliest(
+    mean: Floats, nodes: Floats, left: NDArray[np.int32], right: NDArray[np.int32], k: int
+) -> tuple[NDArray[np.int64], Floats]:
+    """The best `k` labels and the logarithms of their probabilities, shape (k,) each.
+
+    Down the tree, the likelier child first; what is less likely than the last of `k` found is left.
+    """
+    n_labels, depth = nodes.shape[0] + 1, 1
+    labels, best = np.zeros(k, np.int64), np.full(k, -np.inf, np.float32)
+    waiting, logs = np.empty(n_labels + 1, np.int64), np.empty(n_labels + 1, np.float32)
+    waiting[0], logs[0] = left.size - 1, 0
+    while depth:
+        depth -= 1
+        node, log = waiting[depth], logs[depth]
+        if log < best[k - 1]:
+            continue
+        if node < n_labels:
+            _insert(labels, best, node, log)
+            continue
         product = np.float32(0)
-        for k in range(_DIM):
-            product += mean[k] * nodes[node - n_labels, k]
+        for i in range(_DIM):
+            product += mean[i] * nodes[node - n_labels, i]
         to_right = np.float32(1) / (np.float32(1) + np.exp(-product))
         # What fastText adds lest a logarithm be infinite.
-        logs[left[node]] = logs[node] + np.log(np.float32(1) - to_right + np.float32(1e-5))
-        logs[right[node]] = logs[node] + np.log(to_right + np.float32(1e-5))
-    return logs[:n_labels]
+        log_left = log + np.log(np.float32(1) - to_right + np.float32(1e-5))
+        log_right = log + np.log(to_right + np.float32(1e-5))
+        last = depth + np.int64(log_right >= log_left)
+        waiting[last], logs[last] = right[node], log_right
+        waiting[2 * depth + 1 - last], logs[2 * depth + 1 - last] = left[node], log_left
+        depth += 2
+    return labels, best
+
+
+@kernel
+def _insert(labels: NDArray[np.int64], best: Floats, label: int, log: np.float32) -> None:
+    """Put a label among the best in order, in the place of the last one."""
+    place = best.size - 1
+    while place > 0 and best[place - 1] < log:
+        labels[place], best[place] = labels[place - 1], best[place - 1]
+        place -= 1
+    labels[place], best[place] = label, log

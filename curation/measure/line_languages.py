@@ -115,9 +115,7 @@ def _piece(line: str, place: int) -> str:
     whole = piece.partition(" ")[2] if start else piece
     if start + SHOWN_CHARS < len(line):
         whole = whole.rpartition(" ")[0]
-    chosen = whole if 2 * len(whole) >= SHOWN_CHARS else piece
-    # fastText takes UTF-8 alone.
-    return chosen.encode("utf-8", "replace").decode("utf-8")
+    return whole if 2 * len(whole) >= SHOWN_CHARS else piece
 
 
 def _summary(language: str, found: Sequence[str]) -> LineLanguages:

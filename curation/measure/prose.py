@@ -36,21 +36,14 @@ from curation.measure.characters import (
     codes_of,
 )
 from curation.measure.compiled import is_among, kernel
-from curation.measure.words import Hashes, Spans, Words, hash_of, numbered
+from curation.measure.phrases import C4_SIGNS, PLACEHOLDER
+from curation.measure.words import Hashes, Letters, Spans, Words, hash_of, numbered
 
 SHORT_LINE_CHARS = 30
 """FineWeb: a line of so many characters is short."""
 C4_MIN_WORDS, C4_MAX_WORD_CHARS = 3, 1000
 """C4 keeps lines with so many words, none of them longer, that end in one of `C4_ENDS`."""
 C4_ENDS = (".", "!", "?", '"')
-C4_SIGNS = (
-    "javascript", "terms of use", "privacy policy", "cookie policy", "uses cookies",
-    "use of cookies", "use cookies",
-)  # fmt: skip
-"""Lines with one of these are no prose for C4."""
-
-PLACEHOLDER = "lorem ipsum"
-
 Kinds = NDArray[np.uint8]
 Bits = NDArray[np.uint16]
 
@@ -66,7 +59,7 @@ def prose(words: Words, *, common: Hashes) -> dict[str, float]:
     counts = {
         "n_sentences": n_sentences,
         "n_curly_brackets": n_curly,
-        "has_lorem_ipsum": int(PLACEHOLDER in words.normalised),
+        "has_lorem_ipsum": int(bool(words.phrases.among([PLACEHOLDER]))),
         "upper_letter_frac": min(int(n_upper) / max(int(n_letters), 1), 1.0),
     }
     ratios = {"newline_word_ratio": n_feeds, "hash_word_ratio": n_hashes,
@@ -79,9 +72,7 @@ def prose(words: Words, *, common: Hashes) -> dict[str, float]:
 def word_variety(words: Words, common: Hashes) -> dict[str, float]:
     """How much the words differ, and how many of them are written in capitals."""
     n_words = words.n_words
-    n_distinct, entropy, n_caps, n_common = _variety(
-        words.codes, words.tokens.words, KINDS, BITS, common
-    )
+    n_distinct, entropy, n_caps, n_common = _variety(words.tokens.words.hash, words.letters, common)
     return {
         "unique_word_frac": n_distinct / n_words if n_words else 0.0,
         "word_entropy": entropy,
@@ -106,8 +97,8 @@ def line_kinds(words: Words) -> dict[str, float]:
 
 
 def _no_prose(words: Words) -> NDArray[np.bool_]:
-    """Which lines have one of `C4_SIGNS`, shape (n_lines,)."""
-    found = [sign for sign in C4_SIGNS if sign in words.normalised]
+    """Which lines have one of `phrases.C4_SIGNS`, shape (n_lines,)."""
+    found = words.phrases.among(C4_SIGNS)
     if not found:
         return np.zeros(words.n_lines, np.bool_)
     lowered = (line.lower() for line in words.of(words.tokens.lines))
@@ -142,25 +133,17 @@ def _n_sentences(codes: Codes, start: int, end: int, kinds: Kinds, bits: Bits) -
 
 
 @kernel
-def _variety(
-    codes: Codes, words: Spans, kinds: Kinds, bits: Bits, common: Hashes
-) -> tuple[int, float, int, int]:
+def _variety(hashes: Hashes, letters: Letters, common: Hashes) -> tuple[int, float, int, int]:
     """Distinct words, entropy of their shares in nats, words in capitals, distinct common words."""
-    found = numbered(words.hash)
+    found, n_letters, n_upper = numbered(hashes), letters.n, letters.n_upper
     entropy, n_caps, n_common = 0.0, 0, 0
     for n in found.n_each:
-        share = n / words.start.size
+        share = n / hashes.size
         entropy -= share * np.log(share)
-    for i in range(words.start.size):
-        n_letters, n_upper = 0, 0
-        for code in codes[words.start[i] : words.end[i]]:
-            kind = bits[kinds[code]]
-            n_letters += kind & LETTER != 0
-            n_upper += kind & UPPER != 0
-        n_caps += n_upper > 0 and n_upper == n_letters
-    for first in found.first:
-        for one in common:
-            n_common += words.hash[first] == one
+    for i in range(hashes.size):
+        n_caps += n_upper[i] > 0 and n_upper[i] == n_letters[i]
+    for one in common:
+        n_common += is_among(one, hashes)
     return found.first.size, max(entropy, 0.0), n_caps, n_common
 
 
@@ -176,15 +159,17 @@ def _line_kinds(
     no_prose: NDArray[np.bool_],
 ) -> tuple[int, int, int, int]:
     """Lines with a terminal mark at the end, short ones, ones with a dash; C4's sentences."""
+    # Arrays are taken out of their tuples: numba counts references to each at every use.
+    begins, stops, starts, ends = lines.start, lines.end, words.start, words.end
     n_terminal, n_short, n_dashes, n_sentences, word = 0, 0, 0, 0, 0
-    for i in range(lines.start.size):
+    for i in range(begins.size):
         first, longest = word, 0
-        while word < words.start.size and words.start[word] < lines.end[i]:
-            longest = max(longest, words.end[word] - words.start[word])
+        while word < starts.size and starts[word] < stops[i]:
+            longest = max(longest, ends[word] - starts[word])
             word += 1
-        start, end = words.start[first], words.end[word - 1]
-        n_terminal += bits[kinds[codes[lines.end[i] - 1]]] & TERMINAL != 0
-        n_short += lines.end[i] - lines.start[i] <= SHORT_LINE_CHARS
+        start, end = starts[first], ends[word - 1]
+        n_terminal += bits[kinds[codes[stops[i] - 1]]] & TERMINAL != 0
+        n_short += stops[i] - begins[i] <= SHORT_LINE_CHARS
         n_dashes += is_among(codes[start], dashes)
         is_long = word - first >= C4_MIN_WORDS and longest <= C4_MAX_WORD_CHARS
         is_ended = is_among(codes[end - 1], c4_ends) and not _is_ellipsis(codes, end)

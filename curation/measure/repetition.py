@@ -40,25 +40,21 @@ def repetition(words: Words) -> dict[str, float]:
 
     An n-gram share is 1.0 for a text with fewer than n words, as in the reference.
     """
-    lines, paragraphs = words.tokens.lines, words.tokens.paragraphs
+    line_frac, line_char_frac = unique_fracs(words.tokens.lines)
+    paragraph_frac, paragraph_char_frac = unique_fracs(words.tokens.paragraphs)
     shares = {
-        "unique_line_frac": unique_frac(lines),
-        "unique_paragraph_frac": unique_frac(paragraphs),
-        "unique_line_char_frac": unique_char_frac(lines),
-        "unique_paragraph_char_frac": unique_char_frac(paragraphs),
+        "unique_line_frac": line_frac,
+        "unique_paragraph_frac": paragraph_frac,
+        "unique_line_char_frac": line_char_frac,
+        "unique_paragraph_char_frac": paragraph_char_frac,
     }
     return shares | ngram_shares(words)
 
 
-def unique_frac(parts: Spans) -> float:
-    """Distinct / all `parts`; 0.0 where there are none."""
-    return _n_unique(parts)[0] / parts.start.size if parts.start.size else 0.0
-
-
-def unique_char_frac(parts: Spans) -> float:
-    """Characters of distinct / of all `parts`; 0.0 where there are none."""
-    _, n_unique_chars, n_chars = _n_unique(parts)
-    return n_unique_chars / n_chars if n_chars else 0.0
+def unique_fracs(parts: Spans) -> tuple[float, float]:
+    """Distinct / all `parts`, and characters of distinct / of all; 0.0 where there are none."""
+    n_unique, n_unique_chars, n_chars = _n_unique(parts)
+    return (n_unique / parts.start.size, n_unique_chars / n_chars) if n_chars else (0.0, 0.0)
 
 
 @kernel
@@ -99,14 +95,17 @@ def _covered(words: Spans, longest: int) -> Ints:
     in it do, so that few starts are left after the first steps.
     """
     covered = np.zeros((2, longest + 1), np.int64)
-    ends = np.zeros(words.start.size + 1, np.int64)
-    for i in range(words.start.size):
-        ends[i + 1] = ends[i] + words.end[i] - words.start[i]
-    starts, keys = np.arange(words.start.size), words.hash
+    begins, stops = words.start, words.end
+    ends = np.zeros(begins.size + 1, np.int64)
+    for i in range(begins.size):
+        ends[i + 1] = ends[i] + stops[i] - begins[i]
+    starts, keys = np.arange(begins.size), words.hash
     starts, keys, _ = _repeated(starts, keys)
     for n in range(2, longest + 1):
         starts, keys = _longer(starts, keys)
         starts, keys, first = _repeated(starts, keys)
+        if not starts.size:
+            break
         covered[0, n] = _top(starts, keys, n, ends)
         covered[1, n] = _chars(starts[~first], n, ends)
     return covered

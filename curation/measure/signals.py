@@ -25,10 +25,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.measure.characters import BITS, KINDS, LETTER, MATH, SPACE, Codes, codes_of
+from curation.measure.characters import BITS, KINDS, MATH, SPACE, Codes, codes_of
 from curation.measure.compiled import is_among, kernel
 from curation.measure.formulas import math_frac
-from curation.measure.prose import PLACEHOLDER, hashes_of, prose
+from curation.measure.phrases import PLACEHOLDER, POLICY_PHRASES
+from curation.measure.prose import hashes_of, prose
 from curation.measure.repetition import repetition
 from curation.measure.symbols import character_shares
 from curation.measure.words import Hashes, Ints, Spans, Words
@@ -37,15 +38,7 @@ COMMON_WORDS = frozenset({"the", "be", "to", "of", "and", "that", "have", "with"
 ELLIPSES = ("...", "[...]", "…", "(...)", "[…]", "-»", "read more..", "read more")
 END_MARKS = (".", "?", "!", '"', "'")
 BULLETS = ("•", "‣", "⁃", "⁌", "⁍", "∙", "○", "●", "◘", "◦", "⦾", "⦿")
-POLICY_PHRASES = (
-    "terms of use", "privacy policy", "cookie policy", "uses cookies", "privacy overview",
-    "use of cookies", "use cookies", "privacy & cookies policy", "privacy and cookies policy",
-    "necessary cookies are absolutely essential", "without changing your cookie settings",
-    "cookies that may not be particularly necessary",
-)  # fmt: skip
 
-_PHRASE_SIGNS = (PLACEHOLDER, "terms of use", "cookie", "privacy")
-"""Each of the phrases has one of these in it."""
 _IS_MATH = (BITS & MATH != 0).astype(np.int64)
 _MAX_COMMON_CHARS = max(map(len, COMMON_WORDS))
 _COMMON_HASHES = hashes_of(COMMON_WORDS)
@@ -79,8 +72,9 @@ def word_signals(words: Words) -> dict[str, float]:
         return {"symbol_word_frac": 1.0, "alpha_word_frac": 0.0, "n_common_words": 0,
                 "mean_word_chars": 0.0, "max_word_chars": 0}  # fmt: skip
     n_symbols, n_lettered, n_common, n_chars, longest = _word_counts(
-        words.codes, words.tokens.words, KINDS, BITS, _COMMON_HASHES, _ELLIPSIS_HASHES
-    )
+        words.codes, words.tokens.words, words.letters.n, "#" in words.text,
+        _COMMON_HASHES, _ELLIPSIS_HASHES,
+    )  # fmt: skip
     return {
         "symbol_word_frac": n_symbols / n_words,
         "alpha_word_frac": n_lettered / n_words,
@@ -92,23 +86,22 @@ def word_signals(words: Words) -> dict[str, float]:
 
 @kernel
 def _word_counts(
-    codes: Codes,
-    words: Spans,
-    kinds: NDArray[np.uint8],
-    bits: NDArray[np.uint16],
-    common: Hashes,
+    codes: Codes, words: Spans, n_letters: Ints, has_hash_signs: bool, common: Hashes,
     ellipses: Hashes,
-) -> tuple[int, int, int, int, int]:
+) -> tuple[int, int, int, int, int]:  # fmt: skip
     """Symbol words, words with a letter, common words; characters of all and of the longest."""
+    # Arrays are taken out of their tuples: numba counts references to each at every use.
+    starts, ends, hashes = words.start, words.end, words.hash
     n_symbols, n_lettered, n_common, n_chars, longest = 0, 0, 0, 0, 0
-    for i in range(words.start.size):
-        n_hash_signs, has_letter, length = 0, False, words.end[i] - words.start[i]
-        for code in codes[words.start[i] : words.end[i]]:
-            n_hash_signs += code == _HASH_SIGN
-            has_letter |= bits[kinds[code]] & LETTER != 0
-        n_symbols += 2 * n_hash_signs > length or is_among(words.hash[i], ellipses)
+    for i in range(starts.size):
+        length, has_letter, n_hash_signs = ends[i] - starts[i], n_letters[i] > 0, 0
+        if has_hash_signs:
+            for k in range(starts[i], ends[i]):
+                n_hash_signs += codes[k] == _HASH_SIGN
+        is_ellipsis = not has_letter and is_among(hashes[i], ellipses)
+        n_symbols += 2 * n_hash_signs > length or is_ellipsis
         n_lettered += has_letter
-        n_common += length <= _MAX_COMMON_CHARS and is_among(words.hash[i], common)
+        n_common += length <= _MAX_COMMON_CHARS and is_among(hashes[i], common)
         n_chars, longest = n_chars + length, max(longest, length)
     return n_symbols, n_lettered, n_common, n_chars, longest
 
@@ -141,9 +134,10 @@ def _line_counts(
     bullets: Codes,
 ) -> tuple[int, int, int]:
     """Lines without a mark at the end, with an ellipsis there, with a bullet at the start."""
+    starts, ends = lines.start, lines.end
     n_open, n_ellipses, n_bullets = 0, 0, 0
-    for i in range(lines.start.size):
-        start, end = lines.start[i], lines.end[i]
+    for i in range(starts.size):
+        start, end = starts[i], ends[i]
         while bits[kinds[codes[start]]] & SPACE:
             start += 1
         while bits[kinds[codes[end - 1]]] & SPACE:
@@ -179,13 +173,11 @@ def boilerplate_frac(words: Words) -> float:
     paragraphs = words.tokens.paragraphs
     if not paragraphs.start.size:
         return 1.0
-    # White space is one blank there, as in the phrases: what is missing there is nowhere.
-    if not any(sign in words.normalised for sign in _PHRASE_SIGNS):
-        return 0.0
-    lower = words.text.lower()
-    if PLACEHOLDER in lower:
+    found = words.phrases.among((PLACEHOLDER, *POLICY_PHRASES))
+    if found[:1] == [PLACEHOLDER]:
         return 1.0
-    found = [phrase for phrase in POLICY_PHRASES if phrase in lower]
+    if not found:
+        return 0.0
     lowered = (paragraph.lower() for paragraph in words.of(paragraphs))
     n_found = sum(any(phrase in paragraph for phrase in found) for paragraph in lowered)
     return n_found / paragraphs.start.size

@@ -2,13 +2,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.measure.licences import (
-    LICENCES,
-    RIGHTS_RESERVED,
-    automaton,
-    found_phrases,
-    licence_marks,
-)
+from curation.measure.licences import LICENCES, licence_marks
+from curation.measure.phrases import RIGHTS_RESERVED, automaton, found_phrases
 from curation.measure.words import Words
 
 

@@ -1,6 +1,9 @@
 import hashlib
+import sys
 
 import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from curation.measure.hashing import content_hash, mix64, normalise, random_bits
 
@@ -8,6 +11,24 @@ from curation.measure.hashing import content_hash, mix64, normalise, random_bits
 def test_normalising_lowers_letters_and_squeezes_white_space():
     assert normalise("\n Hello\t\u00a0 WORLD \n") == "hello world"
     assert normalise(normalise("\n Hello\t WORLD \n")) == "hello world"
+
+
+def by_python(text):
+    return " ".join(text.split()).lower()
+
+
+def test_normalising_is_what_python_says_of_every_character_and_of_letters_that_depend_on_others():
+    for first in range(0, sys.maxunicode + 1, 4096):
+        text = " ".join(map(chr, range(first, first + 4096)))
+        assert normalise(text) == by_python(text), hex(first)
+    for text in ("ΟΔΟΣ ΣΑΣ", "İstanbul", "\ud800 A", "\ud83d\ude00 A", "A\0B", "", " ", "\0"):
+        assert normalise(text) == by_python(text), text
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(st.characters() | st.sampled_from(" \n\t\x85\u3000ΣİAé漢\0"), max_size=60))
+def test_normalising_is_what_python_says(text):
+    assert normalise(text) == by_python(text)
 
 
 def test_the_content_hash_is_128_bits_of_the_normalised_text():

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from curation.measure.repetition import ngram_shares, repetition, unique_char_frac, unique_frac
+from curation.measure.repetition import ngram_shares, repetition, unique_fracs
 from curation.measure.words import Words
 
 ADVERT = "Buy now and save big today!\n" * 6 + "Contact us for the best price."
@@ -39,10 +39,9 @@ def test_the_top_ngrams_of_the_advert_are_its_longest_frequent_ones():
 
 def test_unique_shares_count_lines_and_characters():
     lines = Words("aaa\naaa\nb").tokens.lines
-    assert unique_frac(lines) == pytest.approx(2 / 3)
-    assert unique_char_frac(lines) == pytest.approx(4 / 7)
+    assert unique_fracs(lines) == pytest.approx((2 / 3, 4 / 7))
     none = Words("").tokens.lines
-    assert unique_frac(none) == unique_char_frac(none) == 0.0
+    assert unique_fracs(none) == (0.0, 0.0)
 
 
 def test_lines_that_differ_in_white_space_differ_and_blank_ones_do_not_count():
