@@ -302,7 +302,9 @@ def alone(part: str, n: int, memory_mb: int) -> dict[str, Any]:
             failed = process.wait()
             watch.join()
         if failed:
-            raise SystemExit(f"{part} {n}: ended with {failed}\n{log.read_text()[-2000:]}")
+            said_last = log.read_text()
+            why = said_last[max(said_last.rfind("Traceback"), 0) :][:4_000]
+            raise SystemExit(f"{part} {n}: ended with {failed}\n{why}")
         found: dict[str, Any] = json.loads(said.read_text())
     return found | {"peak_bytes": peak[0]}
 
@@ -339,30 +341,59 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--graph", type=int, default=1_000_000, help="leaves of the star; 0: none")
     parser.add_argument("--peers", type=int, default=2_000, help="texts; 0: no peers")
     options = parser.parse_args(argv)
-    out = sys.stdout.write
     scales = [int(scale) for scale in options.scales.split(",") if scale]
-    rows = [alone("grow", options.documents * scale, options.memory_mb) for scale in scales]
-    results: dict[str, Any] = {"growth": rows}
-    if rows:
-        out("\n".join(growth_table(rows)) + "\n")
-        found = results["batch"] = alone("batch", rows[-1]["n"], options.memory_mb)
-        same = found["kept"] == rows[-1]["kept"]
-        ratio = found["seconds"] / rows[-1]["seconds"]
-        out(f"the last eighth as a batch: {found['seconds']:.1f} s, {ratio:.2f} of all at once; ")
-        out(f"as many kept: {same}\n")
+    memory_mb, results = options.memory_mb, Results(options.json)
+    if scales:
+        tell_growth(results, [options.documents * scale for scale in scales], memory_mb)
     if options.graph:
-        found = results["graphs"] = alone("graphs", options.graph, options.memory_mb)
-        for name, n in (("star", found["n"]), ("chain", found["n"] // 10)):
-            parts = found[f"{name}_components"]
-            out(f"components of a {name} of {n:,}: {found[f'{name}_s']:.1f} s, {parts} found\n")
+        tell_graphs(results, options.graph, memory_mb)
     if options.peers:
-        mine = results["ours"] = alone("ours", options.peers, options.memory_mb)
-        theirs = results["datatrove"] = alone("datatrove", options.peers, options.memory_mb)
-        ratio = theirs["seconds"] / mine["seconds"]
-        for name, one in (("ours", mine), ("datatrove", theirs)):
-            out(f"{options.peers:,} texts, {name}: {one['seconds']:.1f} s, kept {one['kept']:,}\n")
-        out(f"ours is {ratio:.1f} times as fast\n")
-    options.json.write_text(json.dumps(results, indent=1))
+        tell_peers(results, options.peers, memory_mb)
+
+
+class Results:
+    """What was found, in a file that is complete after every part: a later one may fail."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._found = path, json.loads(path.read_text()) if path.exists() else {}
+
+    def alone(self, name: str, part: str, n: int, memory_mb: int) -> dict[str, Any]:
+        """Run a part and keep what it found under `name`."""
+        self._found[name] = found = alone(part, n, memory_mb)
+        self._path.write_text(json.dumps(self._found, indent=1))
+        return found
+
+
+def tell_growth(results: Results, sizes: Sequence[int], memory_mb: int) -> None:
+    """Print growth over `sizes`, and the last eighth of the last one as a batch."""
+    rows = [results.alone(f"growth {n}", "grow", n, memory_mb) for n in sizes]
+    _print("\n".join(growth_table(rows)))
+    found = results.alone("batch", "batch", rows[-1]["n"], memory_mb)
+    same = found["kept"] == rows[-1]["kept"]
+    ratio = found["seconds"] / rows[-1]["seconds"]
+    _print(f"the last eighth as a batch: {found['seconds']:.1f} s, {ratio:.2f} of all at once; "
+           f"as many kept: {same}")  # fmt: skip
+
+
+def tell_graphs(results: Results, n: int, memory_mb: int) -> None:
+    """Print the components of a star and a chain."""
+    found = results.alone("graphs", "graphs", n, memory_mb)
+    for name, n_edges in (("star", n), ("chain", n // 10)):
+        parts = found[f"{name}_components"]
+        _print(f"components of a {name} of {n_edges:,}: {found[f'{name}_s']:.1f} s, {parts} found")
+
+
+def tell_peers(results: Results, n: int, memory_mb: int) -> None:
+    """Print our seconds and datatrove's over the same texts."""
+    mine, theirs = (results.alone(one, one, n, memory_mb) for one in ("ours", "datatrove"))
+    for name, one in (("ours", mine), ("datatrove", theirs)):
+        _print(f"{n:,} texts, {name}: {one['seconds']:.1f} s, kept {one['kept']:,}")
+    _print(f"ours is {theirs['seconds'] / mine['seconds']:.1f} times as fast")
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def part_main(part: str, folder: str, n: str, memory_mb: str) -> None:

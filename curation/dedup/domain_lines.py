@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 
 from curation.measure.words import Hashes, Ints, Spans, Words, numbered
 from curation.schemas import DOMAIN_REPETITION, PAGES, Table, column
-from curation.spark.batches import map_batches
+from curation.spark.batches import map_batches, not_broadcast
 
 _KEY = ("doc_id", "crawl", "chunk")
 _INPUT = PAGES.select(*_KEY, "domain", "text")
@@ -42,7 +42,8 @@ def domain_repetition(pages: DataFrame, n_documents: int) -> DataFrame:
         pages: Documents that survive, so that copies of a page do not make its text boilerplate.
         n_documents: Documents of a domain from which on a piece counts as repeated.
     """
-    pieces = map_batches(pages.select(*_INPUT.columns.names), lambda: _pieces, PIECES)
+    pages = pages.select(*_INPUT.columns.names)
+    pieces = not_broadcast(map_batches(pages, lambda: _pieces, PIECES))
     key = ["domain", "unit", "hash"]
     of_domain = pieces.where("domain != ''").groupBy(*key).agg(F.count(F.lit(1)).alias("n"))
     repeated = of_domain.where(F.col("n") >= n_documents).select(*key, F.lit(True).alias("again"))

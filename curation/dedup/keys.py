@@ -12,6 +12,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from curation.config import DedupConfig
+from curation.spark.batches import not_broadcast
 
 KEY = ["kind", "key", "key_low"]
 
@@ -40,7 +41,7 @@ def _half(hashed: Column, start: int) -> Column:
 
 def band_keys(measures: DataFrame) -> DataFrame:
     """`kind`, `key`, `key_low`, `doc_id` of every LSH band; a band's hash covers its number."""
-    bands = measures.select("doc_id", F.explode("bands").alias("key"))
+    bands = not_broadcast(measures.select("doc_id", F.explode("bands").alias("key")))
     return bands.select(
         F.lit("band").alias("kind"), "key", F.lit(0).cast("long").alias("key_low"), "doc_id"
     )

@@ -42,7 +42,7 @@ from curation.dedup.spans import (
     cuts_batch,
     windows_batches,
 )
-from curation.spark.batches import map_batches
+from curation.spark.batches import map_batches, not_broadcast
 
 _LAST = float("inf")
 
@@ -67,19 +67,17 @@ def repeated_spans(documents: DataFrame, *, min_tokens: int) -> DataFrame:
     """
     # Both are read twice. Kept on the executors' disks, they cost no second pass over the text.
     found = anchors(documents, min_tokens=min_tokens).localCheckpoint()
-    windows = candidate_windows(
-        documents, repeated_runs(found), min_tokens=min_tokens
-    ).localCheckpoint()
-    rows = spans(later_windows(windows), min_tokens=min_tokens)
+    runs = repeated_runs(not_broadcast(found))
+    windows = candidate_windows(documents, runs, min_tokens=min_tokens).localCheckpoint()
+    rows = spans(later_windows(not_broadcast(windows)), min_tokens=min_tokens)
     return rows.join(documents.select("doc_id", "crawl", "chunk"), "doc_id")
 
 
 def anchors(documents: DataFrame, *, min_tokens: int) -> DataFrame:
     """Rows of ANCHORS: the runs of windows of each document."""
     kernel = partial(anchors_batch, min_tokens=min_tokens)
-    return map_batches(
-        documents.select("doc_id", "text"), lambda: lambda batch: [kernel(batch)], ANCHORS
-    )
+    texts = documents.select("doc_id", "text")
+    return map_batches(texts, lambda: lambda batch: [kernel(batch)], ANCHORS)
 
 
 def repeated_runs(found: DataFrame) -> DataFrame:
@@ -96,7 +94,8 @@ def repeated_runs(found: DataFrame) -> DataFrame:
 def candidate_windows(documents: DataFrame, runs: DataFrame, *, min_tokens: int) -> DataFrame:
     """Rows of WINDOWS: the windows of `runs`, which is what `repeated_runs` gives."""
     rows = documents.select("doc_id", "rank", "text").join(runs, "doc_id")
-    return map_batches(rows, lambda: partial(windows_batches, min_tokens=min_tokens), WINDOWS)
+    kernel = partial(windows_batches, min_tokens=min_tokens)
+    return map_batches(rows, lambda: kernel, WINDOWS)
 
 
 def later_windows(windows: DataFrame) -> DataFrame:

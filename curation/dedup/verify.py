@@ -19,7 +19,7 @@ from pyspark.sql import functions as F
 from curation.measure.hashing import normalise
 from curation.measure.minhash import shingle_hashes
 from curation.schemas import PAIRS, Table, column
-from curation.spark.batches import Kernel, map_batches
+from curation.spark.batches import Kernel, map_batches, not_broadcast
 
 VERIFIED = Table(
     "verified",
@@ -50,7 +50,7 @@ def candidates(texts: DataFrame, n_each: int) -> DataFrame:
         n_each: Texts of a band that all others of it are compared with.
     """
     hashes = ["content_hash", "text_hash"]
-    members = texts.select("doc_id", *hashes, F.explode("bands").alias("band"))
+    members = not_broadcast(texts.select("doc_id", *hashes, F.explode("bands").alias("band")))
     by_hash = Window.partitionBy("band").orderBy(*hashes)
     ranked = members.withColumn("rank", F.row_number().over(by_hash))
     least = ranked.where(F.col("rank") <= n_each).select(

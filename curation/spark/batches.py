@@ -94,3 +94,12 @@ def _type(type_: pa.DataType, nullable: bool) -> DataType:
     if type_ not in _SIMPLE:
         raise SchemaMismatch(f"no Spark type is agreed for Arrow's {type_}")
     return _SIMPLE[type_]
+
+
+def not_broadcast(df: DataFrame) -> DataFrame:
+    """`df`, joined by sorting, which spills, whatever size Spark takes it for.
+
+    For rows that `explode` or a kernel made of fewer: Spark believes that there are no more of them
+    than before, and would broadcast to every executor what does not fit into one.
+    """
+    return df.hint("merge")

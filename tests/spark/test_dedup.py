@@ -6,6 +6,7 @@ import pytest
 from dedup_tables import Doc, Tables, frame
 
 from curation.config import DedupConfig
+from curation.dedup.keys import band_keys, first_of_each, pairs_by_key
 from curation.dedup.survivor import clusters, survivor_order
 from curation.dedup.verify import similarities
 from curation.errors import ConfigError
@@ -241,3 +242,15 @@ def test_repeated_spans_are_cut_and_texts_that_end_short_are_told(spark, tmp_pat
     tables.dedup()
     assert [doc for doc, _, _ in tables.documents()] == ["a", "b", "c"]
     assert tables.changes() == {"c": ("added", None)}
+
+
+def test_bands_are_never_broadcast(spark):
+    # Spark takes exploded rows for as few as there were before, and would try to.
+    texts = spark.createDataFrame(
+        [("a", [1, 2]), ("b", [2, 3])], "doc_id string, bands array<bigint>"
+    )
+    keys = band_keys(texts)
+    for joined in (first_of_each(keys, keys), pairs_by_key(keys, keys)):
+        plan = joined._jdf.queryExecution().executedPlan().toString()
+        assert "SortMergeJoin" in plan
+        assert "Broadcast" not in plan
