@@ -14,6 +14,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from curation.config import LabelConfig, RunConfig
+from curation.errors import ConfigError
 from curation.measure.rules import drop_reason, drop_reasons, rules
 from curation.schemas import BUCKET_EDGES, DOCUMENTS, LABELS, MEASURES, MEMBERS, SCORES
 from curation.spark.funnel import Account, account
@@ -114,7 +115,15 @@ def identity(conf: RunConfig) -> dict[str, object]:
     """The rules of the preset, which the name alone does not tell.
 
     Raises:
-        ConfigError: there is no such preset, or it is not rightly written.
+        ConfigError: there is no such preset, it is not rightly written, or it takes the verdict of
+            a guest that is not asked.
     """
-    sql = drop_reasons(rules(conf.label.preset))
+    asked, guests = rules(conf.label.preset), [guest.name for guest in conf.measure.guests]
+    missing = sorted({rule.guest for rule in asked if rule.guest} - {*guests})
+    if missing:
+        raise ConfigError(
+            f"label.preset {conf.label.preset}: measure.guests has no {', '.join(missing)}; "
+            f"it has: {', '.join(guests) or 'none'}"
+        )
+    sql = drop_reasons(asked)
     return {"preset": hashlib.sha256(sql.encode()).hexdigest()[:16]}

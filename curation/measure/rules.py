@@ -12,6 +12,7 @@ publishes (`by_language`).
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +20,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import pyarrow as pa
 import yaml
 from pydantic import (
     BaseModel,
@@ -50,6 +52,13 @@ WORD_SIGNALS = frozenset({
 """Columns that take what white space separates for words: they mean nothing where it does not."""
 STOP_WORD_SIGNALS = frozenset({"n_stop_words", "n_distinct_stop_words"})
 """Columns that are null in languages without a list of stop words."""
+
+_NUMBERS = frozenset(
+    field.name
+    for field in MEASURES.columns
+    if pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
+)
+_GUEST = re.compile(r"guests\.(?P<name>[a-z][a-z0-9_]*)")
 
 _FOLDER = resources.files("curation.measure") / "presets"
 _MAX_LISTED = 10
@@ -111,6 +120,7 @@ class Rule(BaseModel):
 
     reason: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     signal: str
+    """A column of `measures`, or `guests.NAME`: 1 where that filter would drop a page, else 0."""
     low: Annotated[_Given, Field(alias="min")] = -math.inf
     high: Annotated[_Given, Field(alias="max")] = math.inf
     languages: tuple[Code, ...] = ()
@@ -132,8 +142,8 @@ class Rule(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> Rule:
-        if self.signal not in MEASURES.columns.names:
-            raise ValueError(f"measures has no column `{self.signal}`")
+        if self.signal not in _NUMBERS and not _GUEST.fullmatch(self.signal):
+            raise ValueError(f"measures has no column of numbers `{self.signal}`")
         if self.low == -math.inf and self.high == math.inf:
             raise ValueError(f"{self.reason}: neither `min` nor `max`")
         if self.languages and self._tables:
@@ -168,14 +178,28 @@ class Rule(BaseModel):
         return self.model_copy(update={side: new})
 
     @property
+    def guest(self) -> str | None:
+        """Name of the guest whose verdict the rule takes."""
+        found = _GUEST.fullmatch(self.signal)
+        return found["name"] if found else None
+
+    @property
+    def value(self) -> str:
+        """SQL of the signal."""
+        if self.guest is None:
+            return self.signal
+        verdict = f"guests['{self.guest}']"
+        return f"CASE WHEN {verdict} = '' THEN 0 WHEN {verdict} != '' THEN 1 END"
+
+    @property
     def fails(self) -> str:
         """SQL that is true for a page to drop.
 
         A null signal counts as failing: a page that could not be measured is never kept silently.
         Both sides are 32-bit: 0.1 is stored as 0.100000001, which a bound of 64 bits would refuse.
         """
-        signal = f"CAST({self.signal} AS FLOAT)"
-        tests = [f"{self.signal} IS NULL"]
+        signal = f"CAST({self.value} AS FLOAT)"
+        tests = [f"{self.value} IS NULL"]
         if self.low != -math.inf:
             tests.append(f"{signal} < {_bound_sql(self.low)}")
         if self.high != math.inf:

@@ -127,7 +127,7 @@ def _quantiles(run: Run, documents: str, rule: Rule) -> list[float]:
     """Where a sweep looks: `QUANTILES` of the signal, over the documents that the rule judges."""
     judged = f" WHERE {rule.scope.sql}" if rule.scope.sql else ""
     quantiles = (
-        f"SELECT quantile_cont({rule.signal}, {list(QUANTILES)}) AS q FROM ({documents}){judged}"
+        f"SELECT quantile_cont({rule.value}, {list(QUANTILES)}) AS q FROM ({documents}){judged}"
     )
     (row,) = run.table(quantiles).to_pylist()
     if row["q"] is None:

@@ -4,7 +4,9 @@ import duckdb
 import numpy as np
 import pytest
 
+from curation.config import RunConfig
 from curation.errors import ConfigError
+from curation.label import identity
 from curation.measure.by_language import UNSPACED
 from curation.measure.rules import (
     PRESETS,
@@ -241,7 +243,8 @@ def test_presets_are_found_by_name_or_path_and_an_unknown_one_is_refused(tmp_pat
     ("text", "message"),
     [
         ("rules: [", "not YAML"),
-        ("rules:\n- {reason: a, signal: nowhere, min: 1}", "no column `nowhere`"),
+        ("rules:\n- {reason: a, signal: nowhere, min: 1}", "no column of numbers `nowhere`"),
+        ("rules:\n- {reason: a, signal: licence, min: 1}", "no column of numbers `licence`"),
         ("rules:\n- {reason: a, signal: n_words}", "neither `min` nor `max`"),
         ("rules:\n- {reason: a, signal: n_words, mim: 1}", "Extra inputs"),
         ('rules:\n- {reason: "a\' OR", signal: n_words, min: 1}', "pattern"),
@@ -278,6 +281,23 @@ def decided(found, **measures):
     """`drop_reason` of the rules over one row, by DuckDB."""
     row = ", ".join(f"{value!r} AS {name}" for name, value in measures.items())
     return duckdb.sql(f"SELECT {drop_reason(found)} FROM (SELECT {row})").fetchone()[0]
+
+
+def test_a_rule_may_take_the_verdict_of_a_guest():
+    found = (Rule(reason="guest", signal="guests.gopher", high=0),)
+    said = [
+        duckdb.sql(f"SELECT {drop_reason(found)} FROM (SELECT {guests} AS guests)").fetchone()[0]
+        for guests in ("map{'gopher': ''}", "map{'gopher': 'short'}", "map{'other': ''}")
+    ]
+    assert said == [None, "guest", "guest"]
+
+
+def test_the_verdict_of_a_guest_that_is_not_asked_is_refused(tmp_path):
+    own = tmp_path / "own.yaml"
+    own.write_text("rules:\n  - {reason: guest, signal: guests.gopher, max: 0}\n")
+    conf = RunConfig.model_validate({"out": "o", "label": {"preset": str(own)}})
+    with pytest.raises(ConfigError, match=r"measure\.guests has no gopher; it has: none"):
+        identity(conf)
 
 
 def of_yaml(tmp_path, line):
