@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import BinaryIO
 
-from fastwarc.stream_io import GzipReader, Lz4Reader, WarcReader, ZstdReader
+from fastwarc.stream_io import Lz4Reader, WarcReader, ZstdReader
 
 from curation.crawl.frames import (
     FrameEnd,
@@ -25,6 +25,8 @@ from curation.crawl.frames import (
     zstd_dictionary,
     zstd_frame_end,
 )
+from curation.crawl.gzip_members import GzipMembers
+from curation.crawl.members import Members
 
 _GZIP_MAGIC = b"\x1f\x8b\x08"
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
@@ -63,8 +65,8 @@ class Codec:
     name: str
     magics: tuple[bytes, ...]
     """What a member begins with; behind the first, what only a file begins with."""
-    opener: Opener
-    """FastWARC's decompressor, which goes through all members of a stream."""
+    members: Callable[..., Members]
+    """What goes through all members of a file that is in order."""
     pieces: Callable[[BinaryIO, int, bytes], _Member]
     """The member at an offset, with the file's dictionary."""
     head: Callable[[BinaryIO, int, bytes], bytes]
@@ -337,7 +339,7 @@ def _no_dictionary(file: BinaryIO) -> bytes:
 
 
 _CODECS = (
-    Codec("gzip", (_GZIP_MAGIC,), GzipReader, _gzip_pieces, _gzip_head, _no_dictionary),
+    Codec("gzip", (_GZIP_MAGIC,), GzipMembers, _gzip_pieces, _gzip_head, _no_dictionary),
     Codec(
         "zstd",
         (b"\x28\xb5\x2f\xfd", b"\x5d\x2a\x4d\x18"),  # a frame, or its dictionary

@@ -137,7 +137,7 @@ def _file_items(file: BinaryIO) -> Iterator[Item]:
     n_exact = 1
     while offset is not None:
         if not (dictionary and offset):
-            offset = yield from MemberReader(file, offset, codec.opener).records(MAX_BLOCK_BYTES)
+            offset = yield from MemberReader(file, offset, codec.members).records(MAX_BLOCK_BYTES)
         offset = yield from _exact_items(file, codec, offset, at_least=n_exact)
         n_exact *= 2
 
