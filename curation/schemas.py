@@ -181,7 +181,8 @@ REJECTS = Table(
     columns=pa.schema([
         *_KEY,
         column("reason", _STRING, "From the closed list of extract/records.py"),
-        column("record_type", _STRING, "WARC-Type, lower-cased; empty where it has none"),
+        column("record_type", _STRING, "WARC-Type, lower-cased; empty where it has none, and for a "
+               "page that a list of hosts or a sample leaves out: a response or a resource"),
         column("url", _STRING, "WARC-Target-URI; empty where it has none"),
         *_RECORD,
         column("detail", _STRING, "What was found, in words"),

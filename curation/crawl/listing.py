@@ -46,12 +46,14 @@ def list_warcs(patterns: Sequence[str]) -> list[WarcFile]:
     """The files that `patterns` name: sorted by path, each once, empty ones included.
 
     A pattern is a path or a pattern with `*`, `?`, `[...]` and `**`; a leading `~` is the home
-    folder. A path that exists is taken as it is, whatever characters it has. An address
-    (`https://`, `s3://`) names one file, of `UNKNOWN_BYTES`; no host is contacted here.
+    folder, a leading `file://` is left out. A path that exists is taken as it is, whatever
+    characters it has. An address (`https://`, `s3://`) names one file, of `UNKNOWN_BYTES`; no host
+    is contacted here.
 
     Raises:
         InputError: a pattern matches no file, or names a folder, or an address has a pattern.
     """
+    patterns = [pattern.removeprefix("file://") for pattern in patterns]
     addresses = {_address(pattern) for pattern in patterns if "://" in pattern}
     places = [pattern for pattern in patterns if "://" not in pattern]
     paths = {file for pattern in places for file in _matches(pattern)}

@@ -30,7 +30,8 @@ def test_relative_paths_become_absolute_and_a_tilde_is_the_home_folder(tmp_path,
     (path,) = _files(tmp_path, "a.warc")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert list_warcs(["a.warc"]) == list_warcs(["~/a.warc"]) == [WarcFile(path, 5)]
+    for name in ("a.warc", "~/a.warc", f"file://{path}"):
+        assert list_warcs([name]) == [WarcFile(path, 5)]
 
 
 def test_a_file_whose_name_looks_like_a_pattern_is_taken_as_it_is(tmp_path):
