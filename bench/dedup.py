@@ -255,10 +255,10 @@ def datatrove(folder: Path, n: int, memory_mb: int) -> dict[str, Any]:
     )
     from datatrove.pipeline.readers import JsonlReader
     from datatrove.pipeline.writers import JsonlWriter
-    from datatrove.utils import hashing
 
+    signature = MinhashDedupSignature(str(folder / "s"))
     # datatrove 0.10 hands text to a function that takes bytes alone since xxhash 4.
-    hashing.xxh64_intdigest = lambda text: xxhash.xxh64_intdigest(text.encode())
+    signature._hash_func = lambda text: xxhash.xxh64_intdigest(text.encode())
     (folder / "in").mkdir(parents=True)
     for part in range(CORES):
         with (folder / "in" / f"{part}.jsonl").open("w") as file:
@@ -267,7 +267,7 @@ def datatrove(folder: Path, n: int, memory_mb: int) -> dict[str, Any]:
                     file.write(json.dumps({"id": name, "text": text}) + "\n")
     read, where = JsonlReader(str(folder / "in")), {name: str(folder / name) for name in "sbcro"}
     steps: list[tuple[list[Any], int]] = [
-        ([read, MinhashDedupSignature(where["s"])], CORES),
+        ([read, signature], CORES),
         ([MinhashDedupBuckets(where["s"], where["b"])], 14),
         ([MinhashDedupCluster(where["b"], where["r"])], 1),
         ([read, MinhashDedupFilter(where["r"]), JsonlWriter(where["o"], compression=None)], CORES),
@@ -339,7 +339,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--scales", default="1,2,4,8")
     parser.add_argument("--memory-mb", type=int, default=2_500, help="heap; all is about 1 GB more")
     parser.add_argument("--graph", type=int, default=1_000_000, help="leaves of the star; 0: none")
-    parser.add_argument("--peers", type=int, default=2_000, help="texts; 0: no peers")
+    parser.add_argument("--peers", type=int, default=16_000, help="texts; 0: no peers")
     options = parser.parse_args(argv)
     scales = [int(scale) for scale in options.scales.split(",") if scale]
     memory_mb, results = options.memory_mb, Results(options.json)
