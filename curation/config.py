@@ -220,7 +220,7 @@ class DedupConfig(Section):
     the least by hash: what bounds a band that a million texts share."""
     survivor: tuple[Criterion, ...] = ("oldest",)
     """Which copy of a cluster is kept: criteria in order, the next where the one before leaves a
-    tie; the least doc_id at last. oldest, newest (WARC-Date), longest (words), score
+    tie; the least doc_id at last. oldest, newest (WARC-Date), longest (bytes), score
     (`survivor_score`), source (`survivor_sources`), engine (`survivor_engines`). 2407.06380
     prefers the older document."""
     survivor_score: str = "confidence"

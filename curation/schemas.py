@@ -455,7 +455,8 @@ SURVIVOR_CHANGES = Table(
         _BATCH,
         *_KEY,
         column("change", _STRING, "added | displaced (a duplicate now) | cut (its text is repeated "
-               "elsewhere) | gone (no longer measured) | moved (in another chunk now)"),
+               "elsewhere) | gone (no longer measured) | moved (in another chunk now) | recut "
+               "(other spans are cut from it, or none)"),
         optional("survivor_id", _STRING, "Of a displaced document: the one that is kept"),
     ]),
     key=("batch", "doc_id"),

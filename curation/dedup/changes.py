@@ -12,8 +12,8 @@ def survivor_changes(
     """Rows of SURVIVOR_CHANGES but for their batch.
 
     Args:
-        before: `doc_id`, `crawl`, `chunk` of the documents that the last finished batch left.
-        now: The same of those that survive now.
+        before: `fingerprints` of the documents that the last finished batch left.
+        now: Those of the documents that survive now.
         found: Rows of CLUSTERS.
         measures: `doc_id` of everything measured.
     """
@@ -24,7 +24,9 @@ def survivor_changes(
     told = differing.join(kept, "doc_id", "left").join(measured, "doc_id", "left")
     change = (
         F.when(F.col("before").isNull(), "added")
-        .when(F.col("now").isNotNull(), "moved")
+        .when(F.col("now.chunk") != F.col("before.chunk"), "moved")
+        .when(F.col("now.crawl") != F.col("before.crawl"), "moved")
+        .when(F.col("now").isNotNull(), "recut")
         .when(F.col("survivor_id") != F.col("doc_id"), "displaced")
         .when(F.col("measured"), "cut")
         .otherwise("gone")
@@ -37,12 +39,22 @@ def survivor_changes(
     )  # fmt: skip
 
 
+def fingerprints(documents: DataFrame, *, are_cut: bool) -> DataFrame:
+    """`doc_id`, `crawl`, `chunk`, `content` of rows of DOCUMENTS.
+
+    `content` differs where the text does: its hash where spans are cut, else its length, which
+    tells a text that was cut before and no longer is, without a text being read.
+    """
+    content = F.xxhash64("text") if are_cut else F.col("n_bytes").cast("long")
+    return documents.select("doc_id", "crawl", "chunk", content.alias("content"))
+
+
 def _side(rows: DataFrame, name: str) -> DataFrame:
-    return rows.select("doc_id", F.struct("crawl", "chunk").alias(name))
+    return rows.select("doc_id", F.struct("crawl", "chunk", "content").alias(name))
 
 
 def chunks_to_write(current: DataFrame, now: DataFrame) -> DataFrame:
-    """`chunk` of every chunk whose documents are not those that survive now."""
+    """`chunk` of every chunk whose documents are not those that survive now: `fingerprints`."""
     both = _side(current, "current").join(_side(now, "now"), "doc_id", "full")
     differing = both.where("NOT current <=> now")
     chunks = F.array_compact(F.array("current.chunk", "now.chunk"))

@@ -8,13 +8,14 @@ joins what it finds to the components known (`components`), chooses a survivor f
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from curation.dedup.batches import Batch, finish_batch, of_batches, plan_batch
-from curation.dedup.changes import chunks_to_write, survivor_changes
+from curation.dedup.changes import chunks_to_write, fingerprints, survivor_changes
 from curation.dedup.components import joined_components, latest_components
 from curation.dedup.domain_lines import domain_repetition
 from curation.dedup.keys import (
@@ -151,8 +152,10 @@ def find_components(work: Work, batch: Batch) -> None:
     pairs = of_batches(work, PAIRS, batch)
     own = F.col("batch") == batch.number
     if work.conf.dedup.min_jaccard:
+        # The column has 32 bits: 0.9 is 0.89999998 there, and less than a 0.9 of 64 bits.
+        least = F.lit(work.conf.dedup.min_jaccard).cast("float")
         # Which pairs are candidates depends on all texts there are: nothing earlier is built on.
-        similar = own & (F.col("jaccard") >= work.conf.dedup.min_jaccard)
+        similar = own & (F.col("jaccard") >= least)
         edges, known = pairs.where((F.col("kind") != "band") | similar), None
     else:
         rows = of_batches(work, DEDUP_COMPONENTS, batch)
@@ -191,17 +194,17 @@ def judged_documents(work: Work, kept: DataFrame, pages: DataFrame) -> DataFrame
 
 def write_documents(work: Work, batch: Batch, measures: DataFrame, rows: DataFrame) -> None:
     """Write the difference, and those chunks of `documents` that differ."""
-    now = rows.select(*RECORD)
-    nothing, version = now.limit(0), batch.documents_version
-    before = nothing if version is None else work.store.read_version(DOCUMENTS, version)
-    changes = survivor_changes(before.select(*RECORD), now, work.read(CLUSTERS), measures)
+    seen = partial(fingerprints, are_cut=work.conf.dedup.substring_tokens > 0)
+    now, version = seen(rows), batch.documents_version
+    before = rows.limit(0) if version is None else work.store.read_version(DOCUMENTS, version)
+    changes = survivor_changes(seen(before), now, work.read(CLUSTERS), measures)
     work.write_batch(changes, SURVIVOR_CHANGES)
     # Spans: a new copy elsewhere changes a text. Version: a batch that was broken off wrote some.
     is_as_left = work.store.version(DOCUMENTS) == version
     if batch.rebuilds or work.conf.dedup.substring_tokens or not is_as_left:
         work.write(rows, DOCUMENTS)
         return
-    differing = chunks_to_write(work.read(DOCUMENTS).select(*RECORD), now)
+    differing = chunks_to_write(seen(work.read(DOCUMENTS)), now)
     chunks = [row["chunk"] for row in small(differing)]
     if len(chunks) > _MAX_CHUNKS_NAMED:
         work.write(rows, DOCUMENTS)

@@ -103,7 +103,7 @@ def survivor_keys(members: DataFrame, conf: DedupConfig) -> list[Column]:
     keys = {
         "oldest": lambda: F.unix_micros("warc_date"),
         "newest": lambda: -F.unix_micros("warc_date"),
-        "longest": lambda: -F.col("n_words"),
+        "longest": lambda: -F.col("n_bytes"),
         "score": lambda: -_score(members, conf.survivor_score),
         "source": lambda: _place(conf.survivor_sources, ("crawl", "host", "domain")),
         "engine": lambda: _place(conf.survivor_engines, ("engine",)),

@@ -73,7 +73,7 @@ def content_hash(text: str) -> str:
 
 def hash_normalised(text: Normalised) -> str:
     """`content_hash` of a text that is normalised already."""
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def text_hash(text: str) -> str:

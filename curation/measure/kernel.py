@@ -109,7 +109,7 @@ def _measures(page: Mapping[str, str], languages: Languages, tools: Instruments)
         **tools.perplexity.perplexities(text, language),
         "n_words": words.n_words,
         "n_lines": words.n_lines,
-        "n_bytes": len(text.encode()),
+        "n_bytes": len(text.encode("utf-8", "surrogatepass")),
         "content_hash": hash_normalised(words.normalised),
         "text_hash": text_hash(text),
         "bands": tools.hasher.bands_of_normalised(words.normalised),

@@ -159,6 +159,8 @@ def _sketch(shingles: Hashes, n_values: int, start: np.uint64) -> Hashes:
     least = np.full(n_values, _EMPTY, np.uint64)
     n_empty, n_bins = n_values, np.uint64(n_values)
     for number in range(2 * n_values):
+        if number == 1:  # few distinct shingles are left alone with many bins
+            shingles = np.unique(shingles)
         salt, above = start + np.uint64(number) * _ROUND, np.uint64(number) << _HALF
         for shingle in shingles:
             drawn = mix(shingle ^ salt)

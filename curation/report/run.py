@@ -17,7 +17,15 @@ import duckdb
 import pyarrow as pa
 
 from curation.errors import EnvironmentFault, InputError
-from curation.schemas import BLEND, TABLES
+from curation.schemas import (
+    BLEND,
+    DEDUP_BATCHES,
+    DEDUP_COMPONENTS,
+    DEDUP_KEYS,
+    PAIRS,
+    SURVIVOR_CHANGES,
+    TABLES,
+)
 
 T = TypeVar("T")
 
@@ -30,13 +38,35 @@ MAX_MEMORY = "4GB"
 """What DuckDB may hold in memory before it goes to disk; the driver's machine is shared."""
 
 
+_OF_LATEST = (
+    "WHERE batch IN (SELECT batch FROM dedup_batches "
+    "WHERE base = (SELECT arg_max(base, batch) FROM dedup_batches))"
+)
+_THAT_COUNT = {
+    DEDUP_KEYS.name: _OF_LATEST,
+    DEDUP_COMPONENTS.name: _OF_LATEST,
+    # Verification tells each pair again in every batch.
+    PAIRS.name: f"{_OF_LATEST} QUALIFY batch = max(batch) OVER "
+    "(PARTITION BY doc_id, other_id, kind)",
+    SURVIVOR_CHANGES.name: "WHERE batch IN (SELECT batch FROM dedup_batches)",
+}
+"""Of tables that keep rows of batches that were broken off, or that a later one does not build on:
+which rows of them are shown."""
+
+
 class Run:
-    """One run's folder: its tables are DuckDB views of the same names."""
+    """One run's folder: its tables are DuckDB views of the same names.
+
+    Of the tables of s03's batches only the rows that count are shown.
+    """
 
     def __init__(self, out: Path, connection: duckdb.DuckDBPyConnection) -> None:
         self.out = out
         self._connection = connection
         self._present = {table.name for table in TABLES if self._add_view(table.name)}
+        if self.has(DEDUP_BATCHES.name):
+            for name in self._present & _THAT_COUNT.keys():
+                self._add_view(name, _THAT_COUNT[name])
 
     def has(self, *tables: str) -> bool:
         """Whether all of `tables` have been written."""
@@ -83,12 +113,12 @@ class Run:
                 f"{_one_line(error)}; restore the table, or run again into another out"
             ) from error
 
-    def _add_view(self, name: str) -> bool:
+    def _add_view(self, name: str, condition: str = "") -> bool:
         source = _parquet_source(self.out) if name == BLEND.name else _delta_source(self.out, name)
         if source is None:
             return False
-        create = f"CREATE VIEW {name} AS SELECT * FROM {source}"
-        self._execute(create, table=f"table {name}")
+        create = f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM {source}"
+        self._execute(f"{create} {condition}", table=f"table {name}")
         return True
 
 

@@ -125,23 +125,27 @@ def _duplicate(
     if not all(key.doc_id in pages for key in keys):
         return []
     removed, survivor = (pages[key.doc_id] for key in keys)
-    why = _why(run, lost["doc_id"])
+    why = _why(run, lost["doc_id"], kept["doc_id"])
     return [Duplicate(removed, survivor, fate, lost["n_members"], why)]
 
 
-def _why(run: Run, doc_id: str) -> str:
-    """The strongest pair of a document, in words; empty where the table has none."""
+def _why(run: Run, lost: str, kept: str) -> str:
+    """The strongest pair of the two, in words; that others of the cluster joined them; or empty."""
     if not run.has("pairs"):
         return ""
     pairs = run.rows(
         lambda *row: row,
-        "SELECT kind, n_keys, jaccard FROM pairs WHERE doc_id = ? OR other_id = ? "
-        "ORDER BY kind = 'exact' DESC, kind = 'url' DESC, jaccard DESC, n_keys DESC LIMIT 1",
-        (doc_id, doc_id),
+        "SELECT ? IN (doc_id, other_id) AS is_theirs, kind, n_keys, jaccard FROM pairs "
+        "WHERE ? IN (doc_id, other_id) "
+        "ORDER BY is_theirs DESC, kind = 'exact' DESC, kind = 'url' DESC, jaccard DESC, "
+        "n_keys DESC LIMIT 1",
+        (kept, lost),
     )
     if not pairs:
         return ""
-    kind, n_keys, jaccard = pairs[0]
+    is_theirs, kind, n_keys, jaccard = pairs[0]
+    if not is_theirs:
+        return "joined by other pages of the cluster"
     told = {"exact": "the same text", "url": "the same URL"}.get(kind, f"{n_keys} bands shared")
     return told if jaccard is None else f"{told}, Jaccard {jaccard:.2f}"
 

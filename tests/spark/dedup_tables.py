@@ -112,6 +112,7 @@ def _row(doc: Doc, table: Any) -> Mapping[str, Any]:
     known = doc._asdict() | {
         "content_hash": content_hash(doc.text),
         "text_hash": text_hash(doc.text),
+        "n_bytes": 5 * doc.n_words,
         "warc_date": None if doc.day is None else DAY + dt.timedelta(days=doc.day),
         "url_normalized": doc.url,
         "host": doc.url.split("/")[0],

@@ -240,8 +240,26 @@ def test_repeated_spans_are_cut_and_texts_that_end_short_are_told(spark, tmp_pat
     assert tables.done.tokens == 3 + 13
     tables.configure(substring_tokens=0)
     tables.dedup()
-    assert [doc for doc, _, _ in tables.documents()] == ["a", "b", "c"]
-    assert tables.changes() == {"c": ("added", None)}
+    assert [text for _, _, text in tables.documents()] == [doc.text for doc in docs]
+    assert tables.changes() == {"c": ("added", None), "a": ("recut", None)}
+
+
+def test_a_text_that_is_cut_elsewhere_now_is_a_change(spark, tmp_path):
+    shared = " ".join(f"w{i}" for i in range(12))
+    tables = run(spark, tmp_path, [Doc("a", "c1", f"{shared} alone", day=2)], substring_tokens=10)
+    tables.put([Doc("b", "c2", f"older {shared}", day=1)])
+    tables.configure(substring_tokens=10, substring_tokens_left=1)
+    tables.dedup()
+    assert tables.documents() == [("a", "c1", "alone"), ("b", "c2", f"older {shared}")]
+    assert tables.changes() == {"a": ("recut", None), "b": ("added", None)}
+
+
+def test_a_similarity_at_the_bound_is_enough(spark, tmp_path):
+    # 10 shingles of 24 characters, 9 of them in the other text: a similarity of 9/10.
+    text = "abcdefghijklmnopqrstuvwxyz0123456"
+    docs = [Doc("a", "c1", text, (1,)), Doc("b", "c1", text[:-1], (1,))]
+    tables = run(spark, tmp_path, docs, min_jaccard=0.9)
+    assert tables.fates() == {"a": ("a", "survivor"), "b": ("a", "near_duplicate")}
 
 
 def test_bands_are_never_broadcast(spark):

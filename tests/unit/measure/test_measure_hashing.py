@@ -42,6 +42,10 @@ def test_case_and_white_space_do_not_change_the_content_hash_and_letters_do():
     assert content_hash("helloworld") != content_hash("hello world")
 
 
+def test_lone_surrogates_have_a_content_hash():
+    assert content_hash("abc \ud800") == content_hash("ABC\n\ud800") != content_hash("abc ?")
+
+
 def test_random_bits_are_splitmix64():
     # First outputs of SplitMix64 seeded with 0, as published with its reference implementation.
     assert random_bits(2, 0).tolist() == [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4]
