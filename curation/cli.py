@@ -151,6 +151,8 @@ def show_rules(
 ) -> None:
     """Show what each rule of a preset costs, alone and last, or one rule at other bounds."""
     folder, groups = _run_folder(out), [name.strip() for name in by.split(",") if name.strip()]
+    if sweep and groups:
+        raise typer.BadParameter("--sweep is of all documents that the rule judges: leave out --by")
     rows = swept(folder, preset, sweep) if sweep else rule_costs(folder, preset, by=groups)
     if csv:
         write_csv(pa.Table.from_pylist(rows), sys.stdout.buffer)

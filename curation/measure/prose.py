@@ -15,6 +15,12 @@ space, the end, or closing quotes and brackets before either behind it; at a ful
 case. C4 asks NLTK, datatrove spaCy; both know abbreviations (`Dr. No` is two here), RedPajama a
 regular expression for which every mark ends one.
 
+RedPajama's own code takes words in small letters and without punctuation for its shares of words:
+in `The cat saw the cat. The CAT saw, the cat!` 0.3 of them are distinct there, 0.8 here, where
+`cat.` and `CAT` are words. Its upper-case letters are counted line by line over all characters;
+here in the whole text over its letters. Its symbols are `#`, `...` and `…` together, two columns
+here; its bullets are `•`, `▶`, `■` and others, without the hyphen; its letters are English ones.
+
 A text without words or lines has the value that fails its rule, as in `signals`.
 """
 

@@ -92,10 +92,12 @@ def _costs_sql(documents: str, asked: Sequence[Rule], by: Sequence[str]) -> str:
 
 
 def sweep(out: Path, preset: str, reason: str) -> list[dict[str, Any]]:
-    """What one rule would drop at other bounds: `bound`, `documents`, `words`, `is_current`.
+    """What one rule would drop at other bounds: a row a bound, with what it costs.
 
-    Quantiles and costs are of the documents that the rule judges. A bound is one for all of their
-    languages; where the rule has one for each, that is the row whose `bound` is None.
+    Columns `side` (the bound that is moved: `min`, or `max` where there is no `min`), `bound`,
+    `documents`, `words`, `is_current`. Quantiles and costs are of the documents that the rule
+    judges. A bound is one for all of their languages; where the rule has one for each, that is the
+    row whose `bound` is None.
 
     Raises:
         ConfigError: the preset has no such rule.
@@ -116,7 +118,8 @@ def sweep(out: Path, preset: str, reason: str) -> list[dict[str, Any]]:
         (costs,) = run.table(_sweep_sql(documents, tried)).to_pylist()
     bounds = [stands, *others]
     rows = [
-        {"bound": bound, "documents": costs[f"n{number}"], "words": costs[f"w{number}"] or 0,
+        {"side": "min" if side == "low" else "max", "bound": bound,
+         "documents": costs[f"n{number}"], "words": costs[f"w{number}"] or 0,
          "is_current": number == 0}
         for number, bound in enumerate(bounds)
     ]  # fmt: skip

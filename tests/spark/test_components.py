@@ -60,3 +60,15 @@ def test_too_few_rounds_are_an_error(spark):
     names = [f"{i:03d}" for i in range(64)]
     with pytest.raises(CurationError, match="max_rounds"):
         components(spark, list(itertools.pairwise(names)), max_rounds=1)
+
+
+def test_a_star_whose_leaves_have_one_more_edge_each_is_one_component(spark):
+    # Whatever the degree of the centre, it is one group of an aggregation.
+    n = 20_000
+    star = spark.range(n).selectExpr("'centre' AS u", "md5(CAST(id AS STRING)) AS v")
+    tails = spark.range(n).selectExpr(
+        "md5(CAST(id AS STRING)) AS u", "concat('t', CAST(id AS STRING)) AS v"
+    )
+    found = connected_components(star.unionAll(tails), max_rounds=20)
+    (row,) = found.selectExpr("count(*) AS n", "count(DISTINCT component) AS parts").collect()
+    assert (row["n"], row["parts"]) == (2 * n + 1, 1)

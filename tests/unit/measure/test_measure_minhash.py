@@ -2,6 +2,8 @@ import random
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from curation.measure.hashing import normalise, random_bits
 from curation.measure.minhash import MinHasher, shingle_hashes
@@ -186,3 +188,18 @@ def test_pairs_share_a_band_as_often_as_theory_says(similarity, theory):
     shared = [bool(np.any(hasher.bands(a) == hasher.bands(b))) for a, b in pairs]
     tolerance = 3 * (theory * (1 - theory) / 150) ** 0.5 + 0.01
     assert np.mean(shared) == pytest.approx(theory, abs=tolerance)
+
+
+PIECES = ["the ", "x", "\n", "\0", "\ud800", "\u0301", "שלום ", "漢字", "İ", "Σ", " ", "a" * 40]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=8), max_size=30).map("".join))
+def test_any_text_has_bands_or_is_too_short_and_repeating_shingles_change_nothing(text):
+    hasher = MinHasher(24, 4, 3, 7)
+    n_shingles = max(len(normalise(text)) - 23, 0)
+    assert hasher.bands(text).shape == ((4,) if n_shingles else (0,))
+    # All shingles of a run of one word are among those of a shorter run of it.
+    word = text.strip() or "w"
+    runs = [" ".join([word] * n) for n in (60, 61, 200)]
+    assert len({hasher.bands(run).tobytes() for run in runs}) == 1

@@ -114,7 +114,7 @@ def test_a_sweep_over_thresholds_by_language_tries_one_for_all_languages_of_the_
     out, by_language
 ):
     first, *others = sweep(out, by_language, "few")
-    assert first == {"bound": None, "documents": 2, "words": 85, "is_current": True}
+    assert first == {"side": "min", "bound": None, "documents": 2, "words": 85, "is_current": True}
     assert not any(row["is_current"] for row in others)
     # The German page of 60 words is not judged: two of the three English ones have fewer than 99.
     assert [row["documents"] for row in others][-1] == 2
