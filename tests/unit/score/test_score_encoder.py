@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from curation.errors import ConfigError, EnvironmentFault, InputError
+from curation.score.batches import MAX_CHARS_PER_TOKEN
 from curation.score.encoder import (
-    MAX_CHARS_PER_TOKEN,
     apply_edu_head,
     apply_toxicity_head,
     load_encoder,
@@ -89,7 +89,7 @@ def test_text_after_the_token_limit_is_not_read(folder):
 def test_a_text_of_ten_million_characters_is_cut_before_it_is_tokenised(folder):
     encoder = load_encoder(folder, max_tokens=32)
     asked = []
-    tokenizer = encoder._tokenizer
+    tokenizer = encoder._runner._tokenizer
 
     class Spy:
         def __call__(self, texts, **settings):
@@ -99,11 +99,11 @@ def test_a_text_of_ten_million_characters_is_cut_before_it_is_tokenised(folder):
         def __getattr__(self, name):
             return getattr(tokenizer, name)
 
-    encoder._tokenizer = Spy()
+    encoder._runner._tokenizer = Spy()
     try:
         embeddings = encoder.embed_texts(["stone " * 1_700_000, "stone " * 30])
     finally:
-        encoder._tokenizer = tokenizer
+        encoder._runner._tokenizer = tokenizer
     assert asked == [32 * MAX_CHARS_PER_TOKEN, 180]
     np.testing.assert_allclose(embeddings[0], embeddings[1], atol=2e-6)
 
@@ -187,7 +187,7 @@ def test_a_folder_without_a_model_is_refused(tmp_path):
 
 def test_importing_the_kernels_imports_neither_torch_nor_transformers():
     code = (
-        "import sys, curation.score.encoder, curation.score.fasttext\n"
+        "import sys, curation.score.encoder, curation.score.models\n"
         "raise SystemExit(bool({'torch', 'transformers', 'fasttext'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

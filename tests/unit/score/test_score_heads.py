@@ -2,13 +2,8 @@ import numpy as np
 import pytest
 
 from curation.errors import InputError
-from curation.score.encoder import (
-    Head,
-    apply_edu_head,
-    apply_toxicity_head,
-    load_head,
-    plan_batches,
-)
+from curation.score.batches import plan_batches
+from curation.score.encoder import Head, apply_edu_head, apply_toxicity_head, load_head
 from curation.score.weights import default_weight
 
 HEAD = Head(np.array([1.0, -2.0], np.float32), 0.5)

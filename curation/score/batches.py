@@ -1,0 +1,244 @@
+"""Texts to a network in batches, and what it gives back in the order of the texts.
+
+Shapes: N texts, B texts of one batch, T tokens of its longest text, W values for a text.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from numpy.typing import NDArray
+    from transformers import PreTrainedTokenizerBase
+
+MAX_CHARS_PER_TOKEN = 32
+"""Characters handed to the tokenizer for each token kept. English has about 4.5 a token; without
+the cut, a text of 10 MB would be tokenised whole for its first 256 tokens."""
+
+NO_TOKEN = "no_token"
+"""Nothing in the text is a token: it is empty, white space, control characters."""
+INVALID_UNICODE = "invalid_unicode"
+"""What is read of the text holds half of a surrogate pair, which no tokenizer takes."""
+TOO_LARGE = "too_large"
+"""The text alone does not fit in the memory of the device."""
+NOT_FINITE = "not_finite"
+"""The network gave a value that is no number."""
+
+_CHARS_PER_TOKEN = 4
+_BATCHES_PER_WINDOW = 4
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Network(Protocol):
+    """A network without its tokenizer; tests replace it by a few lines."""
+
+    def __call__(
+        self, ids_BT: NDArray[np.int64], mask_BT: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """Values of shape (B, W); `mask` is 0 where `ids` are padding.
+
+        Raises:
+            torch.OutOfMemoryError: the batch does not fit in the memory of the device.
+        """
+        ...
+
+
+@dataclass
+class Answers:
+    """What a network gave for N texts, in their order."""
+
+    values: NDArray[np.float32]
+    """Shape (N, W); a row of NaN for a text without an answer."""
+    reasons: list[str | None]
+    """Why a text has no answer; None where it has one."""
+    n_halvings: int = 0
+    """Batches that did not fit in memory and were cut in two."""
+
+    def refuse(self, row: int, reason: str) -> None:
+        """Leave text `row` without an answer."""
+        self.values[row] = np.nan
+        self.reasons[row] = reason
+
+    def keep(self, rows: list[int], values: NDArray[np.float32]) -> None:
+        """Take `values`, of shape (len(rows), W), for the texts `rows`."""
+        self.values[rows] = values
+        for row in np.asarray(rows)[~np.isfinite(values).all(axis=1)]:
+            self.refuse(int(row), NOT_FINITE)
+
+
+@dataclass(frozen=True)
+class _Tokens:
+    """Token ids of text `row`."""
+
+    row: int
+    ids: list[int]
+
+
+class BatchRunner:
+    """A tokenizer and a network, run over texts in batches.
+
+    It keeps one thing between calls: how large a batch may be. A batch that did not fit in memory
+    halves that for good, so that a setting that is too large costs a few failures, not one a batch.
+    """
+
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        network: Network,
+        *,
+        width: int,
+        max_tokens: int,
+        tokens_per_batch: int,
+    ) -> None:
+        self._tokenizer = tokenizer
+        self._network = network
+        self._width = width
+        self._max_tokens = max_tokens
+        self._tokens_per_batch = tokens_per_batch
+        self._n_marks = int(tokenizer.num_special_tokens_to_add(pair=False))
+        self._pad_id = int(tokenizer.pad_token_id)
+
+    def run(self, texts: list[str]) -> Answers:
+        """Answers for `texts`, of which the first `max_tokens` tokens are read.
+
+        Texts go to the network longest first, in batches of at most `tokens_per_batch` padded
+        tokens, and while it works the next ones are tokenised. At most the tokens of two windows
+        are held, about eight batches. A text that cannot be read or does not fit costs only itself.
+        Batching moves a value by rounding only (about 1e-7 on a CPU).
+        """
+        answers = Answers(
+            np.full((len(texts), self._width), np.nan, np.float32), [None] * len(texts)
+        )
+        windows = self._windows(texts)
+        for rows, tokens in ahead(lambda rows: (rows, self._tokenize(texts, rows)), windows):
+            readable = self._readable(rows, tokens, answers)
+            for batch in plan_batches([len(t.ids) for t in readable], self._tokens_per_batch):
+                self._answer([readable[index] for index in batch], answers)
+        return answers
+
+    def _windows(self, texts: list[str]) -> list[list[int]]:
+        """Rows of `texts` longest first, in windows of about `_BATCHES_PER_WINDOW` batches."""
+        limit = self._max_tokens * _CHARS_PER_TOKEN
+        budget = self._tokens_per_batch * _CHARS_PER_TOKEN * _BATCHES_PER_WINDOW
+        return plan_batches([max(1, min(len(text), limit)) for text in texts], budget)
+
+    def _tokenize(self, texts: list[str], rows: list[int]) -> list[list[int] | None]:
+        """Token ids of the texts `rows`; None where a text is not valid Unicode."""
+        n_chars = self._max_tokens * MAX_CHARS_PER_TOKEN
+        heads = [texts[row][:n_chars] for row in rows]
+        valid = [head if is_valid_unicode(head) else None for head in heads]
+        known = [head for head in valid if head is not None]
+        if not known:
+            return [None] * len(rows)
+        encoded = self._tokenizer(known, truncation=True, max_length=self._max_tokens)
+        ids = iter(encoded["input_ids"])
+        return [None if head is None else list(next(ids)) for head in valid]
+
+    def _readable(
+        self, rows: list[int], tokens: list[list[int] | None], answers: Answers
+    ) -> list[_Tokens]:
+        """The texts that hold more than the tokenizer's marks; the others are refused."""
+        readable = []
+        for row, ids in zip(rows, tokens, strict=True):
+            if ids is None:
+                answers.refuse(row, INVALID_UNICODE)
+            elif len(ids) <= self._n_marks:
+                answers.refuse(row, NO_TOKEN)
+            else:
+                readable.append(_Tokens(row, ids))
+        return readable
+
+    def _answer(self, batch: list[_Tokens], answers: Answers) -> None:
+        """Run one batch, longest text first; in halves, down to one text, if it does not fit."""
+        n_tokens = len(batch) * len(batch[0].ids)
+        promising = len(batch) == 1 or n_tokens <= self._tokens_per_batch
+        values = self._attempt(batch) if promising else None
+        if values is not None:
+            answers.keep([tokens.row for tokens in batch], values)
+        elif len(batch) == 1:
+            answers.refuse(batch[0].row, TOO_LARGE)
+        else:
+            if promising:
+                self._shrink(n_tokens, answers)
+            middle = (len(batch) + 1) // 2
+            self._answer(batch[:middle], answers)
+            self._answer(batch[middle:], answers)
+
+    def _shrink(self, n_tokens: int, answers: Answers) -> None:
+        """Take note that a batch of `n_tokens` does not fit."""
+        answers.n_halvings += 1
+        half = max(self._max_tokens, n_tokens // 2)
+        self._tokens_per_batch = min(self._tokens_per_batch, half)
+
+    def _attempt(self, batch: list[_Tokens]) -> NDArray[np.float32] | None:
+        """Values of one batch; None if it does not fit in memory."""
+        import torch
+
+        ids, mask = _pad([tokens.ids for tokens in batch], self._pad_id)
+        with contextlib.suppress(torch.OutOfMemoryError):
+            return self._network(ids, mask)
+        # Only now: as long as the error is handled, its traceback holds the failed pass's tensors.
+        torch.cuda.empty_cache()
+        return None
+
+
+def plan_batches(lengths: list[int], tokens_per_batch: int) -> list[list[int]]:
+    """Indices of `lengths` in batches: longest first, at most `tokens_per_batch` when padded.
+
+    A batch costs its longest member times its size. One member longer than the budget is a batch
+    of its own. Longest first, so that what does not fit in memory fails at once, not at the end.
+    """
+    order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
+    batches: list[list[int]] = []
+    for index in order:
+        batch = batches[-1] if batches else []
+        if batch and lengths[batch[0]] * (len(batch) + 1) <= tokens_per_batch:
+            batch.append(index)
+        else:
+            batches.append([index])
+    return batches
+
+
+def ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """`function` of each item, in their order; a thread computes the next while one is in use.
+
+    It helps where both the function and its user release the interpreter lock, as tokenizers and
+    torch do. Two results exist at a time, no more.
+    """
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        current: Future[Result] | None = None
+        for item in items:
+            following = thread.submit(function, item)
+            if current is not None:
+                yield current.result()
+            current = following
+        if current is not None:
+            yield current.result()
+
+
+def is_valid_unicode(text: str) -> bool:
+    """Whether `text` can be written as UTF-8: it holds no half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _pad(tokens: list[list[int]], pad_id: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """`tokens` padded on the right, and the mask that is 1 where they are; both (B, T)."""
+    shape = len(tokens), max(len(ids) for ids in tokens)
+    padded, mask = np.full(shape, pad_id, np.int64), np.zeros(shape, np.int64)
+    for row, ids in enumerate(tokens):
+        padded[row, : len(ids)] = ids
+        mask[row, : len(ids)] = 1
+    return padded, mask

@@ -1,0 +1,123 @@
+"""What every network needs to be loaded: its packages, a device, a tokenizer, sane numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from curation.errors import ConfigError, EnvironmentFault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import torch
+    from numpy.typing import NDArray
+    from transformers import PreTrainedTokenizerBase
+
+    from curation.score.batches import Network
+
+Device = Literal["cpu", "cuda"]
+
+_PARTS = {
+    "config.json": ("config.json",),
+    "weights": ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"),
+    "tokenizer": ("tokenizer.json", "vocab.json", "vocab.txt", "spm.model"),
+}
+"""Parts of a model folder, and the files any one of which is that part."""
+
+MIN_TOKENS = 3
+"""Two marks and one token: no encoder has anything to read in fewer."""
+
+
+def absent_part(folder: str | Path) -> str | None:
+    """The part that a Hugging Face model folder lacks: config.json, weights or tokenizer."""
+    for part, names in _PARTS.items():
+        if not any(Path(folder, name).is_file() for name in names):
+            return part
+    return None
+
+
+def check_numbers(*, tokens_per_batch: int, n_threads: int) -> None:
+    """Refuse numbers that cannot be.
+
+    Raises:
+        ConfigError: one is below 1.
+    """
+    for name, value in (("tokens_per_batch", tokens_per_batch), ("n_threads", n_threads)):
+        if value < 1:
+            raise ConfigError(f"score.{name}: must be at least 1, found {value}")
+
+
+def check_max_tokens(max_tokens: int, model: torch.nn.Module) -> None:
+    """Refuse to read more tokens of a text than `model` has positions for.
+
+    Raises:
+        ConfigError: `max_tokens` is below 3 or above the positions.
+    """
+    n_positions = _n_positions(model)
+    if max_tokens < MIN_TOKENS or (n_positions is not None and max_tokens > n_positions):
+        top = "" if n_positions is None else n_positions
+        raise ConfigError(f"score.max_tokens: must be {MIN_TOKENS}..{top}, found {max_tokens}")
+
+
+def _n_positions(model: torch.nn.Module) -> int | None:
+    """Most tokens `model` can read; None where positions are relative, as in DeBERTa v3."""
+    import torch
+
+    for name, module in model.named_modules():
+        if name.endswith("embeddings.position_embeddings") and isinstance(
+            module, torch.nn.Embedding
+        ):
+            # RoBERTa counts positions from behind its padding token: 514 rows for 512 tokens.
+            unused = 0 if module.padding_idx is None else module.padding_idx + 1
+            return module.num_embeddings - unused
+    return None
+
+
+def prepare_torch(device: Device, n_threads: int) -> torch.dtype:
+    """Set torch up in this process; the precision to load in: half on `cuda`, else float32.
+
+    Raises:
+        EnvironmentFault: torch or transformers is not installed, or there is no CUDA device.
+    """
+    try:
+        import torch
+        from transformers.utils.logging import disable_progress_bar
+    except ImportError as error:
+        raise EnvironmentFault(
+            f"the encoder needs {error.name}; install the extra: pip install 'curation[score]'"
+        ) from error
+    if device == "cuda" and not torch.cuda.is_available():
+        raise EnvironmentFault("score.device: cuda, but torch sees no CUDA device here")
+    torch.set_num_threads(n_threads)
+    # A progress bar for every Spark worker, on the stderr of its executor, helps nobody.
+    disable_progress_bar()  # type: ignore[no-untyped-call, unused-ignore]
+    return torch.float16 if device == "cuda" else torch.float32
+
+
+def load_tokenizer(folder: str) -> PreTrainedTokenizerBase:
+    """The tokenizer in `folder`; nothing is downloaded."""
+    from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    assert isinstance(tokenizer, PreTrainedTokenizerBase)
+    return tokenizer
+
+
+def as_network(
+    model: torch.nn.Module,
+    compute: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+) -> Network:
+    """`compute`, of padded ids and their mask where `model` lies, as a function of arrays."""
+    import torch
+
+    device = next(model.parameters()).device
+
+    def network(ids_BT: NDArray[np.int64], mask_BT: NDArray[np.int64]) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            ids, mask = torch.from_numpy(ids_BT).to(device), torch.from_numpy(mask_BT).to(device)
+            return np.asarray(compute(ids, mask).float().cpu().numpy(), np.float32)
+
+    return network
