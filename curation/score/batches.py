@@ -32,7 +32,9 @@ NOT_FINITE = "not_finite"
 """The network gave a value that is no number."""
 
 _CHARS_PER_TOKEN = 4
-_BATCHES_PER_WINDOW = 4
+_BATCHES_PER_WINDOW = 2
+"""What is tokenised at a time. Of one batch, the last of a window is small: 6 % more padding; of
+four, a Spark batch is one window and nothing is tokenised ahead."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -112,7 +114,7 @@ class BatchRunner:
 
         Texts go to the network longest first, in batches of at most `tokens_per_batch` padded
         tokens, and while it works the next ones are tokenised. At most the tokens of two windows
-        are held, about eight batches. A text that cannot be read or does not fit costs only itself.
+        are held, about four batches. A text that cannot be read or does not fit costs only itself.
         Batching moves a value by rounding only (about 1e-7 on a CPU).
         """
         answers = Answers(
@@ -139,9 +141,15 @@ class BatchRunner:
         known = [head for head in valid if head is not None]
         if not known:
             return [None] * len(rows)
-        encoded = self._tokenizer(known, truncation=True, max_length=self._max_tokens)
+        encoded = self._tokenizer(
+            known,
+            truncation=True,
+            max_length=self._max_tokens,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+        )
         ids = iter(encoded["input_ids"])
-        return [None if head is None else list(next(ids)) for head in valid]
+        return [None if head is None else next(ids) for head in valid]
 
     def _readable(
         self, rows: list[int], tokens: list[list[int] | None], answers: Answers

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from curation.errors import EnvironmentFault, InputError
+from curation.score.batches import is_valid_unicode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,14 +46,14 @@ class FastTextQuality:
         """P(hq) of each text, float32 of shape `(len(texts),)`, in their order, 0..1.
 
         Each text is scored alone, so batching cannot change a score. A text without a visible
-        character gives NaN.
+        character, or that is not valid Unicode, gives NaN.
         Source: 2412.02595, section 2.2 (the DCLM member); specs, section 5.2.
         """
         return np.fromiter((self._score(text) for text in texts), np.float32, len(texts))
 
     def _score(self, text: str) -> float:
         line = join_lines(text)
-        if not line:
+        if not line or not is_valid_unicode(line):
             return float("nan")
         labels, probabilities = self._model.predict(line)
         if not labels:  # not one word, n-gram or end-of-line mark of it is in the model

@@ -180,14 +180,16 @@ class FastTextClassifier:
 
     def score_texts(self, texts: list[str]) -> Scores:
         """P(hq) of each text, whole; a text without a word, or not valid Unicode, has none."""
-        valid = [is_valid_unicode(text) for text in texts]
-        readable = [text if ok else "" for text, ok in zip(texts, valid, strict=True)]
-        scores = self._model.score_texts(readable)
+        scores = self._model.score_texts(texts)
         reasons = [
-            INVALID_UNICODE if not ok else NO_TOKEN if np.isnan(score) else None
-            for ok, score in zip(valid, scores, strict=True)
+            _why_unscored(text) if np.isnan(score) else None
+            for text, score in zip(texts, scores, strict=True)
         ]
         return Scores({self._column: scores}, reasons, n_halvings=0)
+
+
+def _why_unscored(text: str) -> str:
+    return NO_TOKEN if is_valid_unicode(text) else INVALID_UNICODE
 
 
 def load_published(

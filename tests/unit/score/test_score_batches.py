@@ -30,7 +30,7 @@ class FakeTokenizer:
     def num_special_tokens_to_add(self, pair):
         return 2
 
-    def __call__(self, texts, truncation, max_length):
+    def __call__(self, texts, max_length, **settings):
         self.asked.append(list(texts))
         heads = [text.strip()[: max_length - 2] for text in texts]
         return {"input_ids": [[1, *(ord(letter) for letter in head), 2] for head in heads]}
@@ -164,8 +164,8 @@ def test_the_longest_texts_come_first():
 def test_few_texts_are_tokenised_at_a_time():
     tokenizer = FakeTokenizer()
     runner(FakeNetwork(), tokenizer, tokens_per_batch=16).run(["abcdef"] * 1_000)
-    # A window is four batches of 16 tokens, of four characters each, in texts of six.
-    assert max(len(texts) for texts in tokenizer.asked) <= 16 * 4 * 4 // 6
+    # A window is two batches of 16 tokens, of four characters each, in texts of six.
+    assert max(len(texts) for texts in tokenizer.asked) <= 16 * 4 * 2 // 6
 
 
 def test_no_texts_give_no_answers():

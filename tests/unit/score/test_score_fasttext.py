@@ -68,6 +68,13 @@ def test_a_text_without_a_visible_character_is_nan_and_the_model_is_not_asked(te
     assert predictor.asked == []
 
 
+def test_half_a_surrogate_pair_is_nan_and_the_model_is_not_asked():
+    predictor = FakePredictor("__label__hq", 0.5)
+    scores = FastTextQuality(predictor).score_texts(["a \ud800 b", "c"])
+    assert np.isnan(scores).tolist() == [True, False]
+    assert predictor.asked == ["c"]
+
+
 def test_a_text_that_the_model_knows_nothing_of_is_nan():
     assert math.isnan(FastTextQuality(FakePredictor(None, None)).score_texts(["a"])[0])
 

@@ -229,6 +229,28 @@ def test_positions_that_an_older_transformers_wrote_are_passed_over(folder, tmp_
     assert load_classifier(path, DOMAIN).score_texts(["plants"]).reasons == [None]
 
 
+def test_a_configuration_without_a_type_of_model_does(folder, tmp_path):
+    path = changed(folder, tmp_path, model_type="-", label2id="-")
+    ours, published = (
+        load_classifier(place, DOMAIN).score_texts(TEXTS) for place in (path, folder["domain"])
+    )
+    np.testing.assert_array_equal(ours.columns["domain_p"], published.columns["domain_p"])
+
+
+def test_weights_in_a_pickle_with_positions_do_as_well(folder, tmp_path):
+    # As unitary published them in 2020, with transformers 3.
+    save_toxicity(tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    positions = {"roberta.embeddings.position_ids": torch.arange(514).expand(1, -1)}
+    torch.save(weights | positions, tmp_path / "pytorch_model.bin")
+    (tmp_path / "model.safetensors").unlink()
+    ours, published = (
+        load_classifier(place, TOXICITY).score_texts(TEXTS)
+        for place in (str(tmp_path), folder["toxicity"])
+    )
+    np.testing.assert_array_equal(ours.columns["toxicity"], published.columns["toxicity"])
+
+
 def test_the_published_configuration_gives_the_published_size():
     config = {
         "base_model": "microsoft/deberta-v3-base",
