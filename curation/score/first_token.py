@@ -75,10 +75,13 @@ def load_first_token_classifier(
     """The network in `folder`, whose config.json is `config`, and the labels of its outputs.
 
     Raises:
-        InputError: `config` lacks a key, its backbone is unknown, or the weights are not its own.
+        InputError: `config` lacks a key, its backbone is unknown, or the weights are absent or not
+            its own.
     """
-    model = build(folder, config)
-    weights = load_file(Path(folder, "model.safetensors"))
+    path = Path(folder, "model.safetensors")
+    if not path.is_file():
+        raise InputError(f"{path}: no such file, and no other holds the weights of this layout")
+    model, weights = build(folder, config), load_file(path)
     weights.pop(_BUFFER, None)
     try:
         model.load_state_dict(weights)

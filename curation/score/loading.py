@@ -98,10 +98,12 @@ def prepare_torch(device: Device, n_threads: int) -> torch.dtype:
 
 
 def load_tokenizer(folder: str) -> PreTrainedTokenizerBase:
-    """The tokenizer in `folder`; nothing is downloaded."""
+    """The tokenizer in `folder`, which cuts a text behind its head; nothing is downloaded."""
     from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    tokenizer = AutoTokenizer.from_pretrained(
+        folder, local_files_only=True, truncation_side="right"
+    )
     assert isinstance(tokenizer, PreTrainedTokenizerBase)
     return tokenizer
 

@@ -14,6 +14,7 @@ from curation.score.batches import (
     BatchRunner,
     ahead,
     is_valid_unicode,
+    plan_batches,
 )
 
 torch = pytest.importorskip("torch")
@@ -172,6 +173,15 @@ def test_no_texts_give_no_answers():
     answers = runner(FakeNetwork()).run([])
     assert answers.values.shape == (0, 2)
     assert answers.reasons == []
+
+
+@given(st.lists(st.integers(1, 50)), st.integers(1, 200))
+def test_batches_hold_every_text_once_longest_first_within_the_budget(lengths, budget):
+    batches = plan_batches(lengths, budget)
+    order = [index for batch in batches for index in batch]
+    assert sorted(order) == list(range(len(lengths)))
+    assert [lengths[index] for index in order] == sorted(lengths, reverse=True)
+    assert all(len(b) == 1 or len(b) * lengths[b[0]] <= budget for b in batches)
 
 
 def test_results_come_in_order_and_from_another_thread():

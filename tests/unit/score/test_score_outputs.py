@@ -108,13 +108,17 @@ def test_an_educational_value_is_one_clamped_column():
     [
         (EduScore("e"), ["LABEL_0"], ["LABEL_0", "LABEL_1"], "expected 1 outputs, found 2"),
         (TopClass("d", 2), ["a", "b"], ["a"], "expected 2 outputs, found 1"),
-        (LabelProbabilities((("a", "c"),)), ["b", "a"], ["b"], r"expected outputs \['a'\]"),
+        (
+            LabelProbabilities((("a", "c"),)),
+            ["b", "a"],
+            ["b"],
+            "expected outputs ['a'], found ['b']",
+        ),
     ],
 )
 def test_a_network_with_other_outputs_is_complained_of(outputs, right, wrong, said):
     assert outputs.complaint(right) is None
-    with pytest.raises(AssertionError, match=said):
-        raise AssertionError(outputs.complaint(wrong))
+    assert said in outputs.complaint(wrong)
 
 
 @pytest.mark.parametrize(

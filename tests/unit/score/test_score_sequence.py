@@ -221,6 +221,13 @@ def test_a_first_token_classifier_that_is_not_one_is_refused(folder, tmp_path, c
         load_classifier(changed(folder, tmp_path, **changes), DOMAIN)
 
 
+def test_a_first_token_classifier_without_its_file_of_weights_is_refused(folder, tmp_path):
+    path = changed(folder, tmp_path)
+    (tmp_path / "model.safetensors").rename(tmp_path / "pytorch_model.bin")
+    with pytest.raises(InputError, match=r"model\.safetensors: no such file"):
+        load_classifier(path, DOMAIN)
+
+
 def test_positions_that_an_older_transformers_wrote_are_passed_over(folder, tmp_path):
     path = changed(folder, tmp_path)
     weights = load_file(tmp_path / "model.safetensors")
