@@ -33,8 +33,8 @@ NOT_FINITE = "not_finite"
 
 _CHARS_PER_TOKEN = 4
 _BATCHES_PER_WINDOW = 2
-"""What is tokenised at a time. Of one batch, the last of a window is small: 6 % more padding; of
-four, a Spark batch is one window and nothing is tokenised ahead."""
+"""What is tokenised at a time. Windows of one batch cost 6 % more padded tokens than these; of four,
+a thousand documents on a GPU are one or two windows, and little is tokenised ahead."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -220,7 +220,8 @@ def ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator
     """`function` of each item, in their order; a thread computes the next while one is in use.
 
     It helps where both the function and its user release the interpreter lock, as tokenizers and
-    torch do. Two results exist at a time, no more.
+    torch do: with a network 1.6 times as fast as one thread tokenises, 0.7 of the time is left; on
+    a CPU, where tokenising is 2 % of the work, nothing is gained. Two results exist at a time.
     """
     with ThreadPoolExecutor(max_workers=1) as thread:
         current: Future[Result] | None = None

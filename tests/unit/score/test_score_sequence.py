@@ -153,6 +153,24 @@ def test_a_text_that_breaks_the_model_costs_only_itself(folder):
     assert np.isnan(scores.columns["domain_p"][1:4]).all()
 
 
+def test_scores_are_the_same_when_memory_is_short_and_that_is_told(folder):
+    roomy = load_classifier(folder["domain"], DOMAIN, tokens_per_batch=4_000)
+    short = load_classifier(folder["domain"], DOMAIN, tokens_per_batch=4_001)
+    network = short._runner._network
+
+    def with_little_memory(ids, mask):
+        if ids.size > 1_100:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return network(ids, mask)
+
+    short._runner._network = with_little_memory
+    whole, halves = roomy.score_texts(TEXTS), short.score_texts(TEXTS)
+    assert (whole.n_halvings, halves.n_halvings > 0) == (0, True)
+    assert halves.reasons == whole.reasons == [None] * len(TEXTS)
+    assert halves.columns["domain"].tolist() == whole.columns["domain"].tolist()
+    np.testing.assert_allclose(halves.columns["domain_p"], whole.columns["domain_p"], atol=1e-5)
+
+
 def test_no_texts_give_empty_columns(folder):
     scores = load_classifier(folder["domain"], DOMAIN).score_texts([])
     assert {name: len(values) for name, values in scores.columns.items()} == {
