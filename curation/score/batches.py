@@ -33,8 +33,8 @@ NOT_FINITE = "not_finite"
 
 _CHARS_PER_TOKEN = 4
 _BATCHES_PER_WINDOW = 2
-"""What is tokenised at a time. Windows of one batch cost 6 % more padded tokens than these; of four,
-a thousand documents on a GPU are one or two windows, and little is tokenised ahead."""
+"""What is tokenised at a time. Windows of one batch cost 5 % more padded tokens than these; of
+four, a thousand documents on a GPU are one or two windows, and little is tokenised ahead."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
