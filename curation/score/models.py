@@ -1,4 +1,4 @@
-"""Published models of issue 6 by name: what each says, under which licence, and where it lies."""
+"""Published models by name: what each says, under which licence, and where it lies."""
 
 from __future__ import annotations
 
