@@ -65,7 +65,7 @@ def clusters(
     ranked = members.select(
         "*",
         *(F.first(name).over(order).alias(f"kept_{name}")
-          for name in ("doc_id", "content_hash", "url_normalized")),
+          for name in ("doc_id", "content_hash", "text_hash", "url_normalized")),
         F.count(F.lit(1)).over(Window.partitionBy("cluster_id")).cast("int").alias("n_members"),
     )  # fmt: skip
     told = ranked.withColumn("survivor_id", F.col("kept_doc_id")).withColumn("fate", _fate(conf))
@@ -74,10 +74,11 @@ def clusters(
 
 def _fate(conf: DedupConfig) -> Column:
     """How a member ends: by what it has in common with the survivor."""
+    hashed = "content_hash" if conf.exact == "content" else "text_hash"
     by_url = F.lit(conf.url) & (F.col("url_normalized") == F.col("kept_url_normalized"))
     return (
         F.when(F.col("doc_id") == F.col("kept_doc_id"), SURVIVOR)
-        .when(F.col("content_hash") == F.col("kept_content_hash"), "exact_duplicate")
+        .when(F.col(hashed) == F.col(f"kept_{hashed}"), "exact_duplicate")
         .when(by_url, "url_duplicate")
         .otherwise("near_duplicate")
     )

@@ -49,6 +49,9 @@ def test_texts_that_differ_in_case_are_not_equal_where_the_text_itself_counts(sp
     tables = run(spark, tmp_path, docs, fuzzy=False, exact="text")
     assert tables.fates() == {"b": ("b", "survivor"), "b2": ("b", "exact_duplicate")}
     assert tables.store.read(DEDUP_KEYS).where("kind = 'band'").count() == 0
+    tables.configure(exact="text")
+    tables.dedup()
+    assert tables.fates()["a"] == ("b", "near_duplicate")
 
 
 def test_pages_of_one_url_are_duplicates_if_asked_and_empty_urls_are_not_one(spark, tmp_path):
