@@ -47,8 +47,13 @@ class Table:
             SchemaMismatch: a column is missing, unexpected, of another type, or null where it
                 must not be.
         """
-        self._check_names(batch.schema.names)
-        arrays = [self._checked(field, batch.column(field.name)) for field in self.columns]
+        if batch.schema.names == self.columns.names:  # by place: a name is looked up in all of them
+            arrays = batch.columns
+        else:
+            self._check_names(batch.schema.names)
+            arrays = [batch.column(name) for name in self.columns.names]
+        for field, array in zip(self.columns, arrays, strict=True):
+            self._check(field, array)
         return pa.RecordBatch.from_arrays(arrays, schema=self.columns)
 
     def _check_names(self, names: Sequence[str]) -> None:
@@ -60,13 +65,12 @@ class Table:
                 f"found {list(names)}"
             )
 
-    def _checked(self, field: pa.Field[Any], array: pa.Array[Any]) -> pa.Array[Any]:
+    def _check(self, field: pa.Field[Any], array: pa.Array[Any]) -> None:
         where = f"{self.name}.{field.name}"
         if array.type != field.type:
             raise SchemaMismatch(f"{where}: found type {array.type}, expected {field.type}")
         if array.null_count and not field.nullable:
             raise SchemaMismatch(f"{where}: {array.null_count} nulls in a column without nulls")
-        return array
 
 
 _STRING, _INT, _LONG, _FLOAT = pa.string(), pa.int32(), pa.int64(), pa.float32()
