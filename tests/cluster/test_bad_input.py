@@ -98,7 +98,9 @@ def test_a_stage_whose_input_is_missing(out):
 def test_a_stage_on_results_of_other_settings(golden_run, tmp_path):
     out = tmp_path / "run"
     shutil.copytree(golden_run, out)
-    line = refused("run", str(CONF), "--out", str(out), "--only", "s05", "--set", "dedup.fuzzy=0")
+    line = refused(
+        "run", str(CONF), "--out", str(out), "--only", "s05", "--set", "dedup.survivor=longest"
+    )
     assert "s05_label: unfinished" in line
     assert "--only s03,s04,s05" in line
 
