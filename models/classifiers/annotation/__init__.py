@@ -1,0 +1,1 @@
+"""An LLM reads texts against rubrics: questions, answers, values, agreement, cost."""
