@@ -67,7 +67,7 @@ class Tables:
             writer = frame(self.store.spark, docs, table).write.format("delta").mode("overwrite")
             writer.option("replaceWhere", where).save(self.store.path(table))
         closed = [
-            ("r", "s02_measure", chunk, self.attempt + 1, print_, 0, 0, {}, None, 0.0, DAY)
+            ("r", "s02_measure", chunk, self.attempt + 1, print_, 0, 0, {}, None, None, 0.0, DAY)
             for chunk in chunks
         ]
         made = self.store.spark.createDataFrame(closed, spark_schema(FUNNEL))
