@@ -217,11 +217,11 @@ def _run_stages(
     train: bool,
     retry: frozenset[State],
 ) -> None:
-    """Stages in order; those that host an engine, in a Spark application of their own.
+    """Stages in order; those that need the GPU or an engine, in a Spark application of their own.
 
     Where such a stage, or one after it, has nothing left to do, no application is begun for it.
     """
-    run_id, hosts_engine = new_run_id(), bool(stages) and stages[0].engine
+    run_id, hosts_engine = new_run_id(), bool(stages) and _is_alone(stages[0], conf)
 
     def begin(engine: bool) -> Job:
         session = _session(conf, engine=engine)
@@ -231,7 +231,7 @@ def _run_stages(
     try:
         job.check_earlier(stages, then_train=train)
         _note_settings(conf, run_id)
-        for engine, group in itertools.groupby(stages, key=lambda stage: stage.engine):
+        for engine, group in itertools.groupby(stages, key=lambda stage: _is_alone(stage, conf)):
             pending = list(group)
             if engine != hosts_engine and not job.is_finished(pending):
                 job.spark.stop()
@@ -240,6 +240,11 @@ def _run_stages(
             job.run_stages(pending)
     finally:
         job.spark.stop()
+
+
+def _is_alone(stage: Stage, conf: RunConfig) -> bool:
+    """Whether the stage has a machine's GPU, or its memory, to itself: one task, one worker."""
+    return stage.engine or ("score" in stage.sections and conf.score.on_gpu)
 
 
 def _session(conf: RunConfig, *, engine: bool) -> SparkSession:

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, cast, get_args
 
 import yaml
 from pydantic import (
@@ -261,41 +261,123 @@ class DedupConfig(Section):
         return self
 
 
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class MemberConfig(Section):
+    """A model that reads every document: where it lies, where it runs, what columns it gives."""
+
+    kind: Literal["fasttext", "encoder", "classifier"]
+    """`fasttext`: a supervised fastText model with the labels hq and cc; gives P(hq). `encoder`: a
+    sentence encoder that is run once for all the heads on it. `classifier`: a Hugging Face sequence
+    classifier."""
+    model: str
+    """A published model by its Hugging Face id, found under $CURATION_MODELS; or a path; or
+    `shipped` (fasttext) or `minilm` (encoder), which come with packages."""
+    columns: dict[Name, str] = {}
+    """Columns that it gives, and what each holds. fasttext: `hq`. encoder: the file of a head, or
+    `shipped` for the one of the column's name. classifier: `edu` (one output, 0..5), `class` (the
+    likeliest class, with its probability in `<column>_p`), or the name of a label (its
+    probability). Empty, for a published model: its own."""
+    max_tokens: Annotated[int, Field(ge=16, le=8_192)] | None = None
+    """Tokens of a document that it reads; the rest is cut. By default as many as its authors read:
+    of a published model what its card says, of another classifier 512, of an encoder 256; fastText
+    reads all."""
+    tokens_per_batch: Positive | None = None
+    """As `score.tokens_per_batch`, for this member alone."""
+    device: Literal["cpu", "cuda"] | None = None
+    """As `score.device`, for this member alone."""
+
+    @model_validator(mode="after")
+    def _has_columns(self) -> MemberConfig:
+        if self.kind == "encoder" and not self.columns:
+            raise ValueError("columns: an encoder gives nothing without heads")
+        if self.kind == "fasttext" and (len(self.columns) > 1 or {*self.columns.values()} - {"hq"}):
+            raise ValueError("columns: a fastText member gives one, as in {fasttext: hq}")
+        return self
+
+
+SHIPPED_MEMBERS = {
+    "fasttext": MemberConfig(kind="fasttext", model="shipped", columns={"fasttext": "hq"}),
+    "minilm": MemberConfig(
+        kind="encoder",
+        model="minilm",
+        columns=dict.fromkeys(("edu", "quality", "toxicity", "domain", "speech"), "shipped"),
+    ),
+}
+"""Small models that come with the package, for English. models/classifiers/README.md"""
+
+
 class ScoreConfig(Section):
-    """Quality ensemble and toxicity (s04)."""
+    """Models that score every document (s04)."""
 
     languages: tuple[str, ...] = ("en",)
     """Languages scored and labelled; empty: all. 2412.02595 keeps English."""
     min_language_score: Fraction = 0.3
     """Least probability of the identified language. 2412.02595, section 2.1."""
-    fasttext_model: str = "shipped"
-    """Path of a supervised fastText model with labels hq and cc, or `shipped`."""
-    encoder_model: str = "minilm"
-    """Sentence encoder: `minilm` (from its package) or a folder."""
-    edu_head: str = "shipped"
-    """Path of the regression head on the encoder, or `shipped`."""
-    toxicity_head: str = "shipped"
-    """Path of the toxicity head on the encoder, or `shipped`."""
+    members: Annotated[dict[Name, MemberConfig], Field(min_length=1)] = SHIPPED_MEMBERS
+    """The models by a name of yours. Columns named `toxicity`, `domain` and `speech` are known to
+    what follows: they become columns of `labels`. docs/scores.md"""
     tokens_per_batch: Positive = 4_096
-    """Padded tokens in one forward pass of the encoder."""
-    max_tokens: Annotated[int, Field(ge=16, le=512)] = 256
-    """Tokens of a document that the encoder reads; the rest is cut."""
+    """Padded tokens in one forward pass."""
     device: Literal["cpu", "cuda"] = "cpu"
-    """Where the encoder runs."""
+    """Where networks run."""
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether a member runs on one."""
+        return any((one.device or self.device) == "cuda" for one in self.members.values())
+
+    @model_validator(mode="after")
+    def _columns_differ(self) -> ScoreConfig:
+        given = [name for member in self.members.values() for name in member.columns]
+        twice = sorted({name for name in given if given.count(name) > 1})
+        if twice:
+            raise ValueError(f"members: two of them give the column {', '.join(twice)}")
+        return self
+
+
+QualityLabel = Literal["high", "medium-high", "medium", "medium-low", "low"]
 
 
 class LabelConfig(Section):
     """Scores to buckets 0..19 to five quality labels, and heuristics (s05)."""
 
-    weight: Literal["bytes", "documents"] = "bytes"
-    """Weight of a document in the quantiles. The paper says documents, its code bytes."""
+    members: Annotated[tuple[Name, ...], Field(min_length=1)] = ("fasttext", "edu", "quality")
+    """Columns of `score.members` that make up the ensemble."""
+    ensemble: Literal["maximum", "mean_rank", "logistic"] = "maximum"
+    """How their scores become one bucket. `maximum`: the highest of their buckets, as in
+    2412.02595. `mean_rank`: the mean of their ranks, ranked again. `logistic`: a logistic
+    combination of the scores, ranked."""
+    combination: str = "shipped"
+    """File of the logistic combination, or `shipped`: models/classifiers/train.py writes it."""
+    weight: Literal["bytes", "documents", "tokens"] = "bytes"
+    """Weight of a document in the quantiles: its UTF-8 bytes, 1, or its words. The paper says
+    documents, its code bytes."""
+    max_exact: Annotated[int, Field(ge=100, le=100_000_000)] = 1_000_000
+    """Documents of a crawl and language up to which the cuts are exact; of more, about so many are
+    drawn by the hash of their id, and `bucket_edges.max_error` says how far the cuts may be off."""
+    seed: Count = 17
+    """Seed of that draw."""
+    cuts_of: Annotated[str, Field(pattern=r"^(own|[1-9][0-9]*)$")] = "own"
+    """`own`: cuts are made from the scores that there are. A number: those of that batch of
+    `bucket_edges` are applied again."""
+    cuts_from: str = ""
+    """Crawl whose cuts every crawl takes; empty: each its own."""
     preset: str = "nemotron"
     """Heuristic rules applied to every label that is not exempt: nemotron, gopher, c4, fineweb,
     fineweb2, redpajama, none, or the path of a YAML file as in curation/measure/presets."""
-    exempt: tuple[Literal["high", "medium-high", "medium", "medium-low", "low"], ...] = ("high",)
+    exempt: tuple[QualityLabel, ...] = ("high",)
     """Labels that skip the heuristics. 2412.02595, section 3.3."""
     max_toxicity: Fraction = 1.0
     """Largest toxicity kept, for every label; 1 keeps all (the score is a column)."""
+
+    @field_validator("members")
+    @classmethod
+    def _members_differ(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len({*value}) != len(value):
+            raise ValueError("a column counts once")
+        return value
 
 
 class SynthConfig(Section):
@@ -620,9 +702,19 @@ def _nearest(loc: tuple[Any, ...]) -> str:
 
 
 def _keys_of(model: type[BaseModel], loc: tuple[Any, ...]) -> list[str]:
+    within = False
     for part in loc:
-        annotation = model.model_fields[str(part)].annotation
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-            return []
-        model = annotation
+        if within:  # the name of a member, the number of an item
+            within = False
+            continue
+        model, within = _section_of(model.model_fields[str(part)].annotation)
     return sorted(model.model_fields)
+
+
+def _section_of(annotation: Any) -> tuple[type[BaseModel], bool]:
+    """The section that a setting is, or a collection of which it is; and whether the latter."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation, False
+    inner = [part for part in get_args(annotation) if isinstance(part, type)]
+    found = [part for part in inner if issubclass(part, BaseModel)]
+    return (found[0], True) if found else (Section, False)

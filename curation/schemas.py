@@ -74,6 +74,7 @@ class Table:
 
 
 _STRING, _INT, _LONG, _FLOAT = pa.string(), pa.int32(), pa.int64(), pa.float32()
+_DOUBLE = pa.float64()
 _TIME = pa.timestamp("us", tz="UTC")
 _DOC_ID = column("doc_id", _STRING, "Hash of the WARC record id: 32 hex digits")
 _CRAWL = column("crawl", _STRING, "Crawl id; a partition")
@@ -108,9 +109,11 @@ FUNNEL = Table(
         column("rows_in", _LONG, "Rows read; s01: WARC records; s06, s07: requests; s08: copies"),
         column("rows_out", _LONG, "Rows that went on"),
         column("reasons", pa.map_(_STRING, _LONG), "Rows that did not go on, by reason"),
+        optional("notes", pa.map_(_STRING, _LONG),
+                 "What else happened, by kind, such as batches halved for memory; null: nothing"),
         optional("tokens", _LONG, "Tokens out: words up to s05 and in s08, the generator's in s06 "
                  "and s07, the tokenizer's in s09; null where the stage has no text"),
-        column("seconds", pa.float64(), "Wall-clock time of the unit"),
+        column("seconds", _DOUBLE, "Wall-clock time of the unit"),
         column("finished_at", _TIME, "When the account was closed"),
     ]),
     key=("stage", "unit", "attempt"),
@@ -503,19 +506,21 @@ DOCUMENTS = Table(
     partition_by=("crawl", "chunk"),
 )  # fmt: skip
 
-MEMBERS = ("fasttext", "encoder")
-"""Quality members of the ensemble, in the order of their score and bucket columns."""
-
 SCORES = Table(
     name="scores",
-    doc="One row a document that was looked at by the models.",
+    doc="One row a document that was looked at by the models of `score.members`.",
     columns=pa.schema([
         *_KEY,
         column("models", _STRING, "Fingerprint of the models and settings that gave the scores"),
-        optional("score_fasttext", _FLOAT, "P(hq) of the fastText member, 0..1"),
-        optional("score_encoder", _FLOAT, "Educational value by the encoder's head, 0..5"),
-        optional("toxicity", _FLOAT, "P(toxic), 0..1"),
-        optional("error", _STRING, "Why there are no scores; null: there are"),
+        column("scores", pa.map_(_STRING, _FLOAT),
+               "Numbers by column of `score.members`, e.g. `scores['edu']`; absent: no score"),
+        column("classes", pa.map_(_STRING, _STRING),
+               "Likeliest class by column, e.g. `classes['domain']`"),
+        column("reasons", pa.map_(_STRING, _STRING),
+               "Why a member has no score, by member; empty: all have"),
+        optional("error", _STRING, "Why no member at all has a score; null: one has"),
+        column("n_halvings", _INT, "Batches cut in two because they did not fit in memory, counted "
+               "at the first document of the rows that were scored together"),
     ]),
     key=("doc_id",),
     partition_by=("crawl", "chunk"),
@@ -523,16 +528,23 @@ SCORES = Table(
 
 BUCKET_EDGES = Table(
     name="bucket_edges",
-    doc="The 19 cuts of each quality member: weighted 5th, 10th, ... 95th percentiles.",
+    doc="The 19 cuts of each member of the ensemble, by crawl and language: weighted 5th, 10th, "
+    "... 95th percentiles. Those of earlier batches stay, and can be applied again.",
     columns=pa.schema([
-        column("member", _STRING, "Member of the ensemble"),
-        column("language", _STRING, "Language that the cuts are for"),
-        column("weight", _STRING, "bytes | documents"),
+        column("batch", _LONG, "Attempt of s05 that made the cuts"),
+        column("crawl", _STRING, "Crawl whose scores were cut"),
+        column("language", _STRING, "Language of the documents"),
+        column("member", _STRING, "Column of `scores.scores`; mean_rank or logistic: of all"),
+        column("models", _STRING, "As in `scores`: cuts are good for scores of these models alone"),
+        column("weight", _STRING, "bytes | documents | tokens"),
         column("edges", pa.list_(pa.field("element", _FLOAT, nullable=False)),
                "Ascending; a score equal to an edge lies above it"),
-        column("n_documents", _LONG, "Documents that the cuts come from"),
+        column("n_documents", _LONG, "Documents that have the score"),
+        column("n_drawn", _LONG, "Of these, documents that the cuts come from"),
+        column("max_error", _DOUBLE, "Most by which the share of weight below a cut is off, with "
+               "probability 1 - 1e-6; 0: all documents were taken"),
     ]),
-    key=("member", "language"),
+    key=("batch", "crawl", "language", "member"),
 )  # fmt: skip
 
 LABELS = Table(
@@ -541,8 +553,13 @@ LABELS = Table(
     columns=pa.schema([
         *_KEY,
         column("label", _STRING, "high | medium-high | medium | medium-low | low"),
-        column("bucket", _INT, "0..19, the maximum of the members' buckets"),
-        *(column(f"bucket_{member}", _INT, f"0..19 by the {member} member") for member in MEMBERS),
+        column("bucket", _INT, "0..19, by the ensemble"),
+        column("buckets", pa.map_(_STRING, _INT), "0..19 by member, e.g. `buckets['edu']`"),
+        column("cuts", _LONG, "Batch of `bucket_edges` whose cuts were applied"),
+        column("cuts_crawl", _STRING, "Crawl of these cuts"),
+        optional("toxicity", _FLOAT, "The score of that name; null: none"),
+        optional("domain", _STRING, "The class of that name; null: none"),
+        optional("speech", _STRING, "The class of that name; null: none"),
         column("keep", pa.bool_(), "Goes on to synthesis and the blend"),
         optional("drop_reason", _STRING, "First rule that drops it; null: kept"),
         column("drop_reasons", pa.list_(pa.field("element", _STRING, nullable=False)),
@@ -550,6 +567,24 @@ LABELS = Table(
     ]),
     key=("doc_id",),
     partition_by=("crawl",),
+)  # fmt: skip
+
+LABEL_DRIFT = Table(
+    name="label_drift",
+    doc="Documents by the label that earlier cuts give them, and the one that theirs give.",
+    columns=pa.schema([
+        column("crawl", _STRING, "Crawl of the documents"),
+        column("language", _STRING, "Their language"),
+        column("against", _STRING,
+               "crawl: the cuts of the crawl before it | batch: its own cuts of the batch before"),
+        column("cuts", _LONG, "Batch of the earlier cuts"),
+        column("cuts_crawl", _STRING, "Crawl of the earlier cuts"),
+        column("label_before", _STRING, "Label by the earlier cuts"),
+        column("label", _STRING, "Label, as in `labels`"),
+        column("n_documents", _LONG, "Documents"),
+        column("n_words", _LONG, "Their words"),
+    ]),
+    key=("crawl", "language", "against", "label_before", "label"),
 )  # fmt: skip
 
 _PROMPTED = (
@@ -655,6 +690,6 @@ SHARDS = Table(
 TABLES: tuple[Table, ...] = (
     ATTEMPTS, FUNNEL, LEDGER, PAGES, REJECTS, MEASURES, DEDUP_KEYS, PAIRS, DEDUP_COMPONENTS,
     CLUSTERS, SPANS, SURVIVOR_CHANGES, DOCUMENTS, DOMAIN_REPETITION, DEDUP_BATCHES, SCORES,
-    BUCKET_EDGES, LABELS, REQUESTS, GENERATIONS, SYNTHETIC, BLEND, SHARDS,
+    BUCKET_EDGES, LABELS, LABEL_DRIFT, REQUESTS, GENERATIONS, SYNTHETIC, BLEND, SHARDS,
 )  # fmt: skip
 """Every table of a run, in the order in which the flow fills them."""

@@ -19,11 +19,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from curation.report.quality import LabelShare, ScoreHistogram
 from curation.report.read import (
     BlendSource,
     FunnelRow,
-    LabelShare,
-    ScoreHistogram,
     TaskYield,
     TrainStep,
 )

@@ -7,7 +7,7 @@ reads a text column.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,16 +15,6 @@ from typing import Any
 from curation.errors import InputError
 from curation.pipeline import STAGES
 from curation.report.run import Run, open_run
-from curation.schemas import MEMBERS
-
-LABEL_TOKEN_FRAC = {
-    "high": 0.1263,
-    "medium-high": 0.1152,
-    "medium": 0.4624,
-    "medium-low": 0.2043,
-    "low": 0.0918,
-}
-"""The labels, best first, with their share of tokens in Nemotron-CC (2412.02595, table 2)."""
 
 OUT_IN_RATIO = {
     "wikipedia": 0.834,
@@ -35,9 +25,6 @@ OUT_IN_RATIO = {
 }
 """Tokens out / tokens of source text (2412.02595, table 3). `wikipedia` is of low quality (0.826
 of high quality); `diverse_qa` counts the source text as part of the output."""
-
-SCORE_DOMAINS = {"fasttext": (0.0, 1.0), "encoder": (0.0, 5.0)}
-"""Least and greatest score of each member (`schemas.SCORES`)."""
 
 
 @dataclass(frozen=True)
@@ -178,90 +165,6 @@ def languages(run: Run) -> list[LanguageSize]:
         "SELECT language, count(*) AS n, sum(n_words), sum(n_bytes) FROM measures "
         "GROUP BY language ORDER BY n DESC, language",
     )
-
-
-@dataclass(frozen=True)
-class LabelShare:
-    """Documents of one quality label."""
-
-    label: str
-    n_documents: int
-    n_kept: int
-    n_words: int
-    words_frac: float
-    """Share of the words of all labelled documents, kept or not."""
-    paper_frac: float
-    """Share of tokens in the paper."""
-
-
-def label_shares(run: Run) -> list[LabelShare]:
-    """Sizes of the five labels, best first. Reads `labels` and `documents`."""
-    found = run.rows(
-        lambda label, *sizes: (label, sizes),
-        "SELECT label, count(*), count(*) FILTER (keep), coalesce(sum(n_words), 0) "
-        "FROM labels LEFT JOIN documents USING (doc_id, crawl) GROUP BY label",
-    )
-    sizes: dict[str, Sequence[int]] = dict(found)
-    n_words = sum(words for _, _, words in sizes.values())
-    shares = []
-    for label, paper_frac in LABEL_TOKEN_FRAC.items():
-        documents, kept, words = sizes.get(label, (0, 0, 0))
-        frac = words / n_words if n_words else 0.0
-        shares.append(LabelShare(label, documents, kept, words, frac, paper_frac))
-    return shares
-
-
-@dataclass(frozen=True)
-class ScoreHistogram:
-    """Scores of one quality member, in equal bins over its domain."""
-
-    member: str
-    low: float
-    high: float
-    counts: list[int]
-    """Documents in each bin, all languages."""
-    edges: list[float]
-    """The 19 cuts of `language`; empty before s05."""
-    language: str
-    """Language with the most documents among the cuts."""
-    n_unscored: int
-
-
-def score_histograms(run: Run, *, n_bins: int = 50) -> list[ScoreHistogram]:
-    """Histograms of the quality members. Reads `scores`, and `bucket_edges` where it is."""
-    cuts = _cuts(run)
-    return [
-        _score_histogram(run, member, n_bins, *cuts.get(member, ("", []))) for member in MEMBERS
-    ]
-
-
-def _score_histogram(
-    run: Run, member: str, n_bins: int, language: str, edges: list[float]
-) -> ScoreHistogram:
-    low, high = SCORE_DOMAINS[member]
-    bins = run.rows(
-        lambda bin_, n: (bin_, n),
-        f"SELECT CAST(floor((score_{member} - ?) / ? * ?) AS INTEGER) AS bin, count(*) "
-        "FROM scores GROUP BY bin",
-        (low, high - low, n_bins),
-    )
-    counts = [0] * n_bins
-    for bin_, n in bins:
-        if bin_ is not None:
-            counts[min(max(bin_, 0), n_bins - 1)] += n
-    n_unscored = sum(n for bin_, n in bins if bin_ is None)
-    return ScoreHistogram(member, low, high, counts, edges, language, n_unscored)
-
-
-def _cuts(run: Run) -> dict[str, tuple[str, list[float]]]:
-    """Language and cuts by member, of the language that has the most documents."""
-    if not run.has("bucket_edges"):
-        return {}
-    rows = run.rows(
-        lambda member, language, edges: (member, (language, list(edges))),
-        "SELECT member, language, edges FROM bucket_edges ORDER BY n_documents, language DESC",
-    )
-    return dict(rows)
 
 
 def cluster_sizes(run: Run) -> dict[int, int]:

@@ -7,7 +7,7 @@ are read, and joins that do not fit in memory go to disk. No Spark, no writing.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -28,6 +28,7 @@ from curation.schemas import (
 )
 
 T = TypeVar("T")
+Values = Sequence[object] | Mapping[str, object]
 
 REPORT = "report.html"
 """The report's name in the folder of a run."""
@@ -72,8 +73,8 @@ class Run:
         """Whether all of `tables` have been written."""
         return self._present.issuperset(tables)
 
-    def rows(self, make: Callable[..., T], query: str, values: Sequence[object] = ()) -> list[T]:
-        """`make(*row)` for each row of `query`, whose `?` stand for `values`.
+    def rows(self, make: Callable[..., T], query: str, values: Values = ()) -> list[T]:
+        """`make(*row)` for each row of `query`, whose `?` or `$name` stand for `values`.
 
         Raises:
             InputError: a table is damaged or lacks a column that `schemas.py` declares.
@@ -103,10 +104,11 @@ class Run:
         return self.rows(int, f"SELECT count(*) FROM {table}")[0]
 
     def _execute(
-        self, query: str, values: Sequence[object] = (), *, table: str = "a table of this run"
+        self, query: str, values: Values = (), *, table: str = "a table of this run"
     ) -> list[tuple[Any, ...]]:
         try:
-            return self._connection.execute(query, list(values)).fetchall()
+            given = values if isinstance(values, Mapping) else list(values)
+            return self._connection.execute(query, given).fetchall()
         except duckdb.Error as error:
             raise InputError(
                 f"{self.out}: {table} is damaged, or of another version: "

@@ -62,6 +62,8 @@ class LabelledPage:
     bucket: int
     drop_reason: str | None
     """None: kept."""
+    domain: str | None
+    speech: str | None
 
 
 @dataclass(frozen=True)
@@ -155,13 +157,21 @@ def labelled(run: Run, n_each: int) -> list[LabelledPage]:
     rows = run.rows(
         lambda label, row: (_Key(row["doc_id"], row["crawl"], row["chunk"]), label, row),
         "SELECT label, unnest(arg_min({'doc_id': doc_id, 'crawl': crawl, 'chunk': chunk, "
-        "'bucket': bucket, 'drop_reason': drop_reason}, md5(doc_id), CAST(? AS INTEGER))) "
+        "'bucket': bucket, 'drop_reason': drop_reason, 'domain': domain, 'speech': speech}, "
+        "md5(doc_id), CAST(? AS INTEGER))) "
         "FROM labels GROUP BY label",
         (n_each,),
     )
     pages = _pages(run, "documents", [key for key, _, _ in rows])
     return [
-        LabelledPage(pages[key.doc_id], label, row["bucket"], row["drop_reason"])
+        LabelledPage(
+            pages[key.doc_id],
+            label,
+            row["bucket"],
+            row["drop_reason"],
+            row["domain"],
+            row["speech"],
+        )
         for key, label, row in rows
         if key.doc_id in pages
     ]

@@ -6,97 +6,34 @@ template escapes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
-
-from markupsafe import Markup
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from curation.pipeline import STAGES, TRAIN
-from curation.report import plots, read, samples
+from curation.report import plots, quality_sections, read, samples
+from curation.report.parts import (
+    SAMPLE_CHARS,
+    URL_CHARS,
+    Cell,
+    Column,
+    Figure,
+    Number,
+    Pane,
+    Sample,
+    Section,
+    caption,
+    filled,
+    grid,
+    name,
+    page_pane,
+)
+from curation.report.quality import LABEL_TOKEN_FRAC
+from curation.report.quality_sections import classes
 from curation.report.run import Run
 from curation.report.wording import compact, duration, excerpt, one_line, percent
 
-SAMPLE_CHARS = 600
-URL_CHARS = 120
-PAGES_PER_LABEL = 2
 MAX_REASONS = 10
 """Reasons listed for a stage; the rest is summed."""
-
-MAX_NARROW_COLUMNS = 6
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A cell of a grid; `bar_frac` draws a small bar of that share of the cell under the text."""
-
-    text: str
-    bar_frac: float | None = None
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a grid: numbers to the right, a name with an explanation under it, or a list."""
-
-    title: str
-    kind: Literal["number", "name", "list"] = "number"
-
-
-@dataclass(frozen=True)
-class Grid:
-    """A table of text; a cell is a list of lines."""
-
-    columns: tuple[Column, ...]
-    rows: tuple[tuple[tuple[Cell, ...], ...], ...]
-
-    @property
-    def is_wide(self) -> bool:
-        """Whether it needs the width of the page rather than a place beside a plot."""
-        return len(self.columns) > MAX_NARROW_COLUMNS
-
-
-@dataclass(frozen=True)
-class Pane:
-    """A text from a table, beside others of the same sample."""
-
-    caption: str
-    text: str
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Rows that belong together."""
-
-    title: str
-    panes: tuple[Pane, ...]
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A plot with what it shows."""
-
-    caption: str
-    svg: Markup
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of the report; `missing` names the stage that has not run, instead of all else."""
-
-    title: str
-    note: str = ""
-    figures: tuple[Figure, ...] = ()
-    grid: Grid | None = None
-    samples: tuple[Sample, ...] = ()
-    missing: str = ""
-
-
-@dataclass(frozen=True)
-class Number:
-    """A number of the headline."""
-
-    name: str
-    value: str
 
 
 def headline(run: Run) -> list[Number]:
@@ -123,9 +60,16 @@ def sections(run: Run) -> list[Section]:
         _when(run, "Extraction", "s01_extract", ("pages",), extraction),
         _when(run, "Languages", "s02_measure", ("measures",), languages),
         _when(run, "Duplicates", "s03_dedup", ("clusters", "pages"), duplicates),
-        _when(run, "Scores", "s04_score", ("scores",), scores),
-        _when(run, "Quality labels", "s05_label", ("labels", "documents"), labels),
-        _when(run, "Heuristic rules", "s05_label", ("labels", "documents"), rules),
+        _when(run, "Scores", "s04_score", ("scores",), quality_sections.scores),
+        _when(run, "Quality labels", "s05_label", _LABELLED, quality_sections.labels),
+        _when(run, "Agreement of the members", "s05_label", _LABELLED, quality_sections.ensemble),
+        _when(run, "Which member decides", "s05_label", ("labels",), quality_sections.deciders),
+        *(
+            _when(run, title, "s05_label", ("labels",), partial(classes, attribute=a, title=title))
+            for a, title in (("domain", "Domains"), ("speech", "Types of speech"))
+        ),
+        _when(run, "Drift of the labels", "s05_label", ("label_drift",), quality_sections.drift),
+        _when(run, "Heuristic rules", "s05_label", _LABELLED, rules),
         _when(run, "Generation", "s06_rephrase, s07_dialogue", _GENERATION, generation),
         _when(run, "Blend", "s08_blend", ("blend",), blend),
         _when(run, "Token shards", "s09_tokenize", ("shards",), shards),
@@ -133,6 +77,7 @@ def sections(run: Run) -> list[Section]:
     ]
 
 
+_LABELLED = ("labels", "documents")
 _GENERATION = ("requests", "generations", "synthetic", "documents")
 
 
@@ -142,26 +87,12 @@ def _when(
     return build(run) if run.has(*tables) else Section(title, missing=stage)
 
 
-def _grid(columns: Sequence[Column], rows: Sequence[Sequence[str | tuple[Cell, ...]]]) -> Grid:
-    """A grid whose plain strings are cells of one line."""
-    return Grid(
-        tuple(columns),
-        tuple(
-            tuple((Cell(cell),) if isinstance(cell, str) else cell for cell in row) for row in rows
-        ),
-    )
-
-
-def _name(title: str) -> Column:
-    return Column(title, "name")
-
-
 def funnel(run: Run) -> Section:
     """What became of every row."""
     rows = read.funnel(run)
     if not rows:
         return Section("Funnel", missing="any stage")
-    columns = (_name("Stage"), Column("Units"), Column("Rows in"), Column("Rows out"),
+    columns = (name("Stage"), Column("Units"), Column("Rows in"), Column("Rows out"),
                Column("Did not go on", "list"), Column("Tokens"), Column("Time"))  # fmt: skip
     note = (
         "Rows in = rows out + the rows that did not go on, for each stage. "
@@ -170,7 +101,7 @@ def funnel(run: Run) -> Section:
     figure = Figure(
         "Rows through the stages: blue went on, orange did not", plots.funnel_plot(rows)
     )
-    return Section("Funnel", note, (figure,), _grid(columns, [_funnel_row(row) for row in rows]))
+    return Section("Funnel", note, (figure,), grid(columns, [_funnel_row(row) for row in rows]))
 
 
 _STAGE_DOCS = {stage.name: stage.doc for stage in STAGES}
@@ -198,35 +129,20 @@ def _reason_cells(reasons: Mapping[str, int], rows_in: int) -> tuple[Cell, ...]:
 
 def extraction(run: Run) -> Section:
     """Rejects by reason, and a few of them beside pages that were kept."""
-    kept = Sample("Kept", tuple(_page_pane(page) for page in samples.kept_pages(run, 2)))
+    kept = Sample("Kept", tuple(page_pane(page) for page in samples.kept_pages(run, 2)))
     if not run.has("rejects"):
-        return Section("Extraction", "No record was rejected.", samples=_filled([kept]))
+        return Section("Extraction", "No record was rejected.", samples=filled([kept]))
     reasons = read.rejects_by_reason(run)
     plot = plots.bar_plot(reasons, "rejects", "Rejects by reason")
     figures = (Figure("Records without main text, by reason", plot),) if reasons else ()
     panes = tuple(_reject_pane(reject) for reject in samples.rejects(run, 4))
     rejected = Sample("Rejected, one of each frequent reason", panes)
-    return Section("Extraction", "", figures, samples=_filled([rejected, kept]))
+    return Section("Extraction", "", figures, samples=filled([rejected, kept]))
 
 
 def _reject_pane(reject: samples.Reject) -> Pane:
     text = f"URL: {one_line(reject.url, URL_CHARS)}\n{reject.detail}"
     return Pane(one_line(reject.reason, 60), excerpt(text, SAMPLE_CHARS))
-
-
-def _filled(found: Sequence[Sample]) -> tuple[Sample, ...]:
-    return tuple(sample for sample in found if sample.panes)
-
-
-def _page_pane(page: samples.Page, note: str = "") -> Pane:
-    title = one_line(page.title, URL_CHARS)
-    text = excerpt(page.text, SAMPLE_CHARS)
-    return Pane(_caption(note, page.url), f"{title}\n\n{text}" if title else text)
-
-
-def _caption(*parts: str) -> str:
-    """The parts that are not empty, a line each."""
-    return "\n".join(one_line(part, URL_CHARS) for part in parts if part)
 
 
 def languages(run: Run) -> Section:
@@ -235,12 +151,12 @@ def languages(run: Run) -> Section:
     n_pages = {size.language: size.n_pages for size in found}
     plot = plots.bar_plot(n_pages, "languages", "Pages by language")
     figure = Figure("Pages by language, before deduplication", plot)
-    columns = (_name("Language"), Column("Pages"), Column("Words"), Column("Bytes"))
+    columns = (name("Language"), Column("Pages"), Column("Words"), Column("Bytes"))
     rows = [
         [one_line(s.language, 20), f"{s.n_pages:,}", compact(s.n_words), compact(s.n_bytes)]
         for s in found[: plots.MAX_BARS]
     ]
-    return Section("Languages", "", (figure,), _grid(columns, rows))
+    return Section("Languages", "", (figure,), grid(columns, rows))
 
 
 def duplicates(run: Run) -> Section:
@@ -250,17 +166,17 @@ def duplicates(run: Run) -> Section:
         return Section("Duplicates", "No page has a duplicate.")
     figure = Figure("Clusters of duplicates, by size", plots.cluster_plot(sizes))
     rows = [[fate.replace("_", " "), f"{n:,}"] for fate, n in read.fates(run).items()]
-    grid = _grid((_name("Fate"), Column("Pages")), rows)
+    table = grid((name("Fate"), Column("Pages")), rows)
     examples = tuple(_duplicate_sample(found) for found in samples.duplicates(run))
     note = f"{sum(sizes.values()):,} clusters; pages without a duplicate are in none."
-    return Section("Duplicates", note, (figure,), grid, _filled(examples))
+    return Section("Duplicates", note, (figure,), table, filled(examples))
 
 
 def _duplicate_sample(found: samples.Duplicate) -> Sample:
     fate = found.fate.replace("_", " ").capitalize()
     why = f": {found.why}" if found.why else ""
     title = f"{fate}{why}; a cluster of {found.n_members:,}"
-    panes = (_page_pane(found.kept, "kept"), _page_pane(found.removed, "removed"))
+    panes = (page_pane(found.kept, "kept"), page_pane(found.removed, "removed"))
     return Sample(title, panes)
 
 
@@ -269,8 +185,8 @@ def rules(run: Run) -> Section:
     costs = read.rule_costs(run)
     if not costs:
         return Section("Heuristic rules", "No labelled document fails a rule.")
-    labels = [label for label in read.LABEL_TOKEN_FRAC if any(label in c.by_label for c in costs)]
-    columns = (_name("Rule"), Column("Alone"), Column("Words"), Column("Last"), Column("Words"),
+    labels = [label for label in LABEL_TOKEN_FRAC if any(label in c.by_label for c in costs)]
+    columns = (name("Rule"), Column("Alone"), Column("Words"), Column("Last"), Column("Words"),
                *(Column(label.capitalize()) for label in labels))  # fmt: skip
     rows = [
         [one_line(c.rule, 40), f"{c.n_alone:,}", compact(c.alone_words), f"{c.n_last:,}",
@@ -281,55 +197,7 @@ def rules(run: Run) -> Section:
         "Documents that fail a rule, and those that fail no other (last): what would come back "
         "without it. Exempt labels are counted too. Other presets and bounds: curation rules."
     )
-    return Section("Heuristic rules", note, (), _grid(columns, rows))
-
-
-def scores(run: Run) -> Section:
-    """Histograms of the quality members."""
-    histograms = read.score_histograms(run)
-    figures = tuple(
-        Figure(f"Scores of the {h.member} member{_cuts_note(h)}", plots.score_plot(h))
-        for h in histograms
-    )
-    n_unscored = max(h.n_unscored for h in histograms)
-    note = f"Documents that could not be scored: {n_unscored:,}." if n_unscored else ""
-    return Section("Scores", note, figures)
-
-
-def _cuts_note(histogram: read.ScoreHistogram) -> str:
-    if not histogram.edges:
-        return ""
-    return f"; ticks: the {len(histogram.edges)} cuts between buckets ({histogram.language})"
-
-
-def labels(run: Run) -> Section:
-    """Shares of the labels beside the paper's, and pages of each."""
-    shares = read.label_shares(run)
-    figure = Figure("Share of words by label", plots.label_plot(shares))
-    columns = (_name("Label"), Column("Documents"), Column("Kept"), Column("Words"),
-               Column("Share"), Column("Paper"))  # fmt: skip
-    rows = [
-        [s.label, f"{s.n_documents:,}", f"{s.n_kept:,}", compact(s.n_words), percent(s.words_frac),
-         percent(s.paper_frac)] for s in shares
-    ]  # fmt: skip
-    note = (
-        "Shares are of words, the paper's of tokens of the whole of Common Crawl; a small or "
-        "topical crawl lies elsewhere."
-    )
-    return Section("Quality labels", note, (figure,), _grid(columns, rows), _label_samples(run))
-
-
-def _label_samples(run: Run) -> tuple[Sample, ...]:
-    pages = samples.labelled(run, PAGES_PER_LABEL)
-    return _filled([
-        Sample(f"Label {label}", tuple(_label_pane(p) for p in pages if p.label == label))
-        for label in read.LABEL_TOKEN_FRAC
-    ])  # fmt: skip
-
-
-def _label_pane(page: samples.LabelledPage) -> Pane:
-    fate = "kept" if page.drop_reason is None else f"dropped: {page.drop_reason}"
-    return _page_pane(page.page, f"bucket {page.bucket}, {fate}")
+    return Section("Heuristic rules", note, (), grid(columns, rows))
 
 
 def generation(run: Run) -> Section:
@@ -338,7 +206,7 @@ def generation(run: Run) -> Section:
     if not tasks:
         return Section("Generation", "No document was asked about.")
     figure = Figure("Tokens out / tokens of source text, by prompt", plots.yield_plot(tasks))
-    columns = (_name("Prompt"), Column("Requests"), Column("Answered"), Column("Accepted"),
+    columns = (name("Prompt"), Column("Requests"), Column("Answered"), Column("Accepted"),
                Column("Text tokens in"), Column("Tokens answered"), Column("Tokens kept"),
                Column("Out / in"), Column("Paper"))  # fmt: skip
     note = (
@@ -346,8 +214,8 @@ def generation(run: Run) -> Section:
         "requests; diverse_qa counts its source text as output, as in the paper. The paper gives "
         "no ratio for dialogues."
     )
-    grid = _grid(columns, [_yield_row(task) for task in tasks])
-    return Section("Generation", note, (figure,), grid, _generated_samples(run))
+    table = grid(columns, [_yield_row(task) for task in tasks])
+    return Section("Generation", note, (figure,), table, _generated_samples(run))
 
 
 def _yield_row(task: read.TaskYield) -> list[str]:
@@ -373,7 +241,7 @@ def _generated_title(text: samples.Generated) -> str:
 
 def _generated_panes(text: samples.Generated) -> tuple[Pane, ...]:
     return (
-        Pane(_caption("Source", text.url), excerpt(text.source, SAMPLE_CHARS)),
+        Pane(caption("Source", text.url), excerpt(text.source, SAMPLE_CHARS)),
         Pane(f"Generated, {text.n_tokens:,} tokens", excerpt(text.text, SAMPLE_CHARS)),
     )
 
@@ -383,13 +251,13 @@ def blend(run: Run) -> Section:
     sources = read.blend_sources(run)
     n_words = sum(source.n_words for source in sources) or 1
     figure = Figure("Words by source, repeats included", plots.blend_plot(sources))
-    columns = (_name("Source"), Column("Texts"), Column("Copies"), Column("Epochs"),
+    columns = (name("Source"), Column("Texts"), Column("Copies"), Column("Epochs"),
                Column("Words"), Column("Share"))  # fmt: skip
     rows = [
         [one_line(s.name, 60), f"{s.n_texts:,}", f"{s.n_copies:,}", f"{s.n_epochs:.2f}",
          compact(s.n_words), percent(s.n_words / n_words)] for s in sources
     ]  # fmt: skip
-    return Section("Blend", "", (figure,), _grid(columns, rows))
+    return Section("Blend", "", (figure,), grid(columns, rows))
 
 
 def shards(run: Run) -> Section:
@@ -403,7 +271,7 @@ def shards(run: Run) -> Section:
     }
     manifest = {one_line(k, 40): one_line(v, 100) for k, v in read.manifest_facts(run.out).items()}
     rows = [[key, value] for key, value in (facts | manifest).items()]
-    return Section("Token shards", grid=_grid((_name("What"), Column("Value")), rows))
+    return Section("Token shards", grid=grid((name("What"), Column("Value")), rows))
 
 
 def training(run: Run) -> Section:

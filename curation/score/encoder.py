@@ -1,4 +1,4 @@
-"""Sentence embeddings of texts, and the linear heads on them: educational value, toxicity.
+"""Sentence embeddings of texts; `heads.py` has the linear heads on them.
 
 Shapes: N texts, D the width of the encoder (384 for MiniLM).
 """
@@ -6,15 +6,13 @@ Shapes: N texts, D the width of the encoder (384 for MiniLM).
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zipfile import BadZipFile
 
 import numpy as np
 
 from curation.errors import InputError
-from curation.score.batches import BatchRunner
+from curation.score.batches import Answers, BatchRunner
 from curation.score.loading import (
     Device,
     as_network,
@@ -23,21 +21,11 @@ from curation.score.loading import (
     load_tokenizer,
     prepare_torch,
 )
-from curation.score.outputs import clamp_edu, logistic
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-
-@dataclass(frozen=True)
-class Head:
-    """A linear function of an embedding: `embedding @ weight + bias`."""
-
-    weight: NDArray[np.float32]
-    """Shape `(D,)`."""
-    bias: float
 
 
 class Encoder:
@@ -65,6 +53,10 @@ class Encoder:
         """D, the length of an embedding."""
         return int(self._model.config.hidden_size)
 
+    def answer_texts(self, texts: list[str]) -> Answers:
+        """As `embed_texts`, with the reasons of the texts that have no embedding."""
+        return self._runner.run(texts)
+
     def embed_texts(self, texts: list[str]) -> NDArray[np.float32]:
         """Unit-length embeddings, float32 of shape (N, D), in the order of `texts`.
 
@@ -74,7 +66,7 @@ class Encoder:
         too large) gives a row of NaN. Batching moves an embedding by rounding only.
         Source: Reimers and Gurevych 2019 (1908.10084), section 3, mean pooling.
         """
-        return self._runner.run(texts).values
+        return self.answer_texts(texts).values
 
 
 def _embed(model: PreTrainedModel, ids: Tensor, mask: Tensor) -> Tensor:
@@ -91,7 +83,7 @@ def _mean_pool(hidden: Tensor, mask: Tensor) -> Tensor:
     return (hidden * kept).sum(dim=1) / kept.sum(dim=1)
 
 
-@functools.lru_cache(maxsize=1)
+@functools.lru_cache(maxsize=8)
 def load_encoder(
     folder: str,
     *,
@@ -116,7 +108,7 @@ def load_encoder(
     """
     check_numbers(tokens_per_batch=tokens_per_batch, n_threads=n_threads)
     if not Path(folder, "config.json").is_file():
-        raise InputError(f"{folder}: no encoder here (no config.json); set score.encoder_model")
+        raise InputError(f"{folder}: no encoder here (no config.json); set the member's `model`")
     model = _load_model(folder, device, n_threads)
     check_max_tokens(max_tokens, model)
     return Encoder(
@@ -131,49 +123,3 @@ def _load_model(folder: str, device: Device, n_threads: int) -> PreTrainedModel:
     model: PreTrainedModel = AutoModel.from_pretrained(folder, dtype=dtype, local_files_only=True)
     model.to(device).eval()  # type: ignore[arg-type, unused-ignore]
     return model
-
-
-@functools.lru_cache(maxsize=4)
-def load_head(path: str) -> Head:
-    """The head in the `.npz` file `path`: arrays `weight` (D,) and `bias` (), loaded once.
-
-    Raises:
-        InputError: the file is missing, is not such a file, or holds a value that is not finite.
-    """
-    if not Path(path).is_file():
-        raise InputError(f"{path}: no such head; models/classifiers/train.py writes one")
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            weight, bias = np.asarray(arrays["weight"], np.float32), float(arrays["bias"])
-    except (KeyError, ValueError, TypeError, EOFError, BadZipFile) as error:
-        raise InputError(f"{path}: not a head with `weight` and `bias`: {error}") from error
-    if weight.ndim != 1 or not np.isfinite(weight).all() or not np.isfinite(bias):
-        raise InputError(f"{path}: `weight` must be one row of finite numbers, `bias` one")
-    return Head(weight, bias)
-
-
-def apply_edu_head(embeddings: NDArray[np.float32], head: Head) -> NDArray[np.float32]:
-    """Educational value, float32 of shape (N,), clamped to 0..5; NaN where the embedding is NaN.
-
-    Raises:
-        InputError: the head was trained on embeddings of another width.
-    """
-    return clamp_edu(_project(embeddings, head))
-
-
-def apply_toxicity_head(embeddings: NDArray[np.float32], head: Head) -> NDArray[np.float32]:
-    """P(toxic), float32 of shape (N,), 0..1; NaN where the embedding is NaN.
-
-    Raises:
-        InputError: the head was trained on embeddings of another width.
-    """
-    return logistic(_project(embeddings, head))
-
-
-def _project(embeddings: NDArray[np.float32], head: Head) -> NDArray[np.float32]:
-    if embeddings.shape[1] != head.weight.shape[0]:
-        raise InputError(
-            f"head: made for embeddings of width {head.weight.shape[0]}, "
-            f"the encoder gives {embeddings.shape[1]}; train a head for this encoder"
-        )
-    return np.asarray(embeddings @ head.weight + np.float32(head.bias), np.float32)

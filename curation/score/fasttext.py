@@ -72,7 +72,7 @@ def join_lines(text: str) -> str:
     return " ".join(stripped for line in text.splitlines() if (stripped := line.strip()))
 
 
-@functools.lru_cache(maxsize=2)
+@functools.lru_cache(maxsize=8)
 def load_fasttext(path: str) -> FastTextQuality:
     """The classifier in the file `path` (`.bin` or `.ftz`), loaded once a process.
 
@@ -87,7 +87,7 @@ def load_fasttext(path: str) -> FastTextQuality:
         raise EnvironmentFault("fastText: pip install 'curation[score]'") from error
 
     if not Path(path).is_file():
-        raise InputError(f"{path}: no such fastText model; set score.fasttext_model to a file")
+        raise InputError(f"{path}: no such fastText model; set the member's `model` to a file")
     try:
         model = fasttext.load_model(path)
     except ValueError as error:

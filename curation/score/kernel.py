@@ -1,99 +1,108 @@
-"""Batches of documents to rows of SCORES: the fastText member, the encoder's heads, toxicity."""
+"""Batches of documents to rows of SCORES: every member reads every text."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from curation.config import RunConfig, ScoreConfig
-from curation.errors import InputError
-from curation.model_store import model_folder, model_print
 from curation.schemas import SCORES
-from curation.score.encoder import (
-    apply_edu_head,
-    apply_toxicity_head,
-    load_encoder,
-    load_head,
-)
-from curation.score.fasttext import load_fasttext
-from curation.score.weights import default_weight
-from curation.tokens.files import sha256_of
+from curation.score.members import Model, load_member, members_of
+from curation.score.members import identity as identity_of_members
+from curation.score.sequence import Scores
 
-SHIPPED = {
-    "fasttext_model": "quality.ftz",
-    "edu_head": "edu_head.npz",
-    "toxicity_head": "toxicity_head.npz",
-}
-"""Weights that come with the package, by the setting that may name others."""
-
-
-def weight_path(conf: ScoreConfig, setting: str) -> Path:
-    """File of the weights that `setting` names."""
-    value = str(getattr(conf, setting))
-    if value != "shipped":
-        return Path(value)
-    return default_weight(SHIPPED[setting])
+Columns = Mapping[str, NDArray[np.generic]]
 
 
 def identity(conf: RunConfig) -> dict[str, str]:
-    """Hashes of encoder and weights: others give other scores.
+    """Hashes of all models: others give other scores.
 
     Raises:
-        InputError: a file of weights is missing or damaged.
-        EnvironmentFault: the encoder is not on this machine.
+        As `members.identity`.
     """
-    encoder = model_print(model_folder(conf.score.encoder_model))
-    missing = [
-        str(weight_path(conf.score, s)) for s in SHIPPED if not weight_path(conf.score, s).is_file()
-    ]
-    if missing:
-        raise InputError(
-            f"score: no weights at {missing}; python -m models.classifiers.train makes them"
-        )
-    load_fasttext(str(weight_path(conf.score, "fasttext_model")))
-    for setting in ("edu_head", "toxicity_head"):
-        load_head(str(weight_path(conf.score, setting)))
-    weights = {setting: sha256_of(weight_path(conf.score, setting)) for setting in SHIPPED}
-    return weights | {"encoder_model": encoder}
+    return identity_of_members(conf.score)
 
 
 def make_score_kernel(
     conf: ScoreConfig, models: str, *, n_threads: int
 ) -> Callable[[pa.RecordBatch], Iterator[pa.RecordBatch]]:
     """A kernel that scores batches of `doc_id`, `crawl`, `chunk`, `text`; loads the models."""
-    quality = load_fasttext(str(weight_path(conf, "fasttext_model")))
-    encoder = load_encoder(
-        str(model_folder(conf.encoder_model)), max_tokens=conf.max_tokens,
-        tokens_per_batch=conf.tokens_per_batch, device=conf.device, n_threads=n_threads,
-    )  # fmt: skip
-    edu = load_head(str(weight_path(conf, "edu_head")))
-    toxicity = load_head(str(weight_path(conf, "toxicity_head")))
+    loaded = {one.name: load_member(one, n_threads=n_threads) for one in members_of(conf)}
 
     def kernel(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-        texts = [str(text) for text in batch["text"].to_pylist()]
-        embeddings = encoder.embed_texts(texts)
-        scores = {
-            "score_fasttext": quality.score_texts(texts),
-            "score_encoder": apply_edu_head(embeddings, edu),
-            "toxicity": apply_toxicity_head(embeddings, toxicity),
-        }
-        yield _rows(batch, scores, models)
+        yield score_batch(batch, loaded, models)
 
     return kernel
 
 
-def _rows(
-    batch: pa.RecordBatch, scores: dict[str, np.ndarray[Any, np.dtype[np.float32]]], models: str
-) -> pa.RecordBatch:
-    """Rows of SCORES; a text that one model cannot score has no scores, and says so."""
-    unscored = np.any([np.isnan(values) for values in scores.values()], axis=0)
+def score_batch(batch: pa.RecordBatch, loaded: Mapping[str, Model], models: str) -> pa.RecordBatch:
+    """Rows of SCORES for the documents of `batch`, in their order.
+
+    Args:
+        batch: `doc_id`, `crawl`, `chunk`, `text`.
+        loaded: Models by the name of their member.
+        models: Fingerprint of the models.
+    """
+    texts = [str(text) for text in batch["text"].to_pylist()]
+    found = {name: model.score_texts(texts) for name, model in loaded.items()}
+    merged: dict[str, NDArray[np.generic]] = {}
+    for scores in found.values():
+        merged |= scores.columns
     columns = {name: batch[name] for name in ("doc_id", "crawl", "chunk")}
-    columns["models"] = pa.array([models] * batch.num_rows, pa.string())
-    for name, values in scores.items():
-        columns[name] = pa.array(values, pa.float32(), mask=unscored)
-    columns["error"] = pa.array(["not_scorable" if bad else None for bad in unscored], pa.string())
+    columns["models"] = pa.array([models] * len(texts), pa.string())
+    columns["scores"] = _numbers(merged, len(texts))
+    classes = {name: values for name, values in merged.items() if values.dtype == object}
+    columns["classes"] = _strings(classes, len(texts))
+    columns |= _reasons(found, len(texts))
+    columns["n_halvings"] = _at_first(sum(one.n_halvings for one in found.values()), len(texts))
     return pa.RecordBatch.from_pydict(columns, schema=SCORES.columns)
+
+
+def _numbers(columns: Columns, n_rows: int) -> pa.Array[Any]:
+    """A map a row of the numbers that it has, shape (n_rows,); NaN is no number."""
+    numbers = {k: v.astype(np.float32) for k, v in columns.items() if v.dtype != object}
+    has = {name: ~np.isnan(values) for name, values in numbers.items()}
+    return _map(numbers, has, n_rows, pa.float32())
+
+
+def _strings(columns: Columns, n_rows: int) -> pa.Array[Any]:
+    """A map a row of the strings that it has; None is none."""
+    has = {name: np.array([v is not None for v in values]) for name, values in columns.items()}
+    return _map(columns, has, n_rows, pa.string())
+
+
+def _map(
+    columns: Columns, has: Mapping[str, NDArray[np.bool_]], n_rows: int, type_: pa.DataType
+) -> pa.Array[Any]:
+    """A map a row, keys in the order of `columns`, of the values that `has` marks."""
+    marks = np.array(list(has.values()), bool).reshape(len(has), n_rows).T
+    values = np.array(list(columns.values()), object).reshape(len(has), n_rows).T
+    names = np.broadcast_to(np.array(list(columns), object), marks.shape)
+    offsets = np.concatenate([[0], np.cumsum(marks.sum(axis=1))])
+    keys, items = (
+        pa.array(names[marks].tolist(), pa.string()),
+        pa.array(values[marks].tolist(), type_),
+    )
+    made: pa.Array[Any] = pa.MapArray.from_arrays(  # type: ignore[call-overload]
+        pa.array(offsets, pa.int32()), keys, items
+    )
+    return made
+
+
+def _reasons(found: Mapping[str, Scores], n_rows: int) -> dict[str, pa.Array[Any]]:
+    """Columns `reasons`, by member, and `error`: the first one of a text that nobody scored."""
+    told = {name: np.array(scores.reasons, object) for name, scores in found.items()}
+    by_text = zip(*(scores.reasons for scores in found.values()), strict=True)
+    errors = [reasons[0] if all(reasons) else None for reasons in by_text]
+    return {"reasons": _strings(told, n_rows), "error": pa.array(errors, pa.string())}
+
+
+def _at_first(value: int, n_rows: int) -> pa.Array[Any]:
+    """`value` in the first of `n_rows`, 0 in the others."""
+    column = np.zeros(n_rows, np.int32)
+    column[:1] = value
+    return pa.array(column)

@@ -59,7 +59,7 @@ def check_max_tokens(max_tokens: int, model: torch.nn.Module) -> None:
     n_positions = _n_positions(model)
     if max_tokens < MIN_TOKENS or (n_positions is not None and max_tokens > n_positions):
         top = "" if n_positions is None else n_positions
-        raise ConfigError(f"score.max_tokens: must be {MIN_TOKENS}..{top}, found {max_tokens}")
+        raise ConfigError(f"max_tokens: must be {MIN_TOKENS}..{top}, found {max_tokens}")
 
 
 def _n_positions(model: torch.nn.Module) -> int | None:

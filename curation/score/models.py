@@ -87,20 +87,20 @@ _NVIDIA_LICENCE = "NVIDIA Open Model License; its base model Apache 2.0"
 _MODELS: tuple[Published, ...] = (
     PublishedClassifier(
         "nvidia/nemocurator-fineweb-mixtral-edu-classifier",
-        EduScore("score_edu_mixtral"),
+        EduScore("edu_mixtral"),
         max_tokens=512,
         licence=_NVIDIA_LICENCE,
     ),
     PublishedClassifier(
         "nvidia/nemocurator-fineweb-nemotron-4-edu-classifier",
-        EduScore("score_edu_nemotron"),
+        EduScore("edu_nemotron"),
         max_tokens=512,
         licence=_NVIDIA_LICENCE,
     ),
     PublishedFastText(
         "mlfoundations/fasttext-oh-eli5",
         file="openhermes_reddit_eli5_vs_rw_v2_bigram_200k_train.bin",
-        column="score_fasttext",
+        column="fasttext",
         licence="MIT",
     ),
     PublishedClassifier(
@@ -112,7 +112,7 @@ _MODELS: tuple[Published, ...] = (
     ),
     PublishedClassifier(
         "nvidia/content-type-classifier-deberta",
-        TopClass("content_type", n_classes=11),
+        TopClass("speech", n_classes=11),
         max_tokens=1024,
         licence="NVIDIA Open Model License",
         labels=_CONTENT_TYPES,

@@ -66,14 +66,15 @@ class TopClass:
     """One of L classes: the likeliest, and its probability in the column `<column>_p`, float32."""
 
     column: str
-    n_classes: int
+    n_classes: int | None = None
+    """L, where it is known; None takes any number."""
 
     @property
     def column_names(self) -> tuple[str, ...]:
         return self.column, f"{self.column}_p"
 
     def complaint(self, labels: Sequence[str]) -> str | None:
-        return _other_number(labels, self.n_classes)
+        return None if self.n_classes is None else _other_number(labels, self.n_classes)
 
     def columns(
         self, logits_NL: NDArray[np.float32], labels: Sequence[str]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from pyspark import TaskContext
 from pyspark.sql import DataFrame
@@ -13,6 +14,7 @@ from curation.schemas import DOCUMENTS, SCORES
 from curation.score.kernel import identity, make_score_kernel
 from curation.spark.batches import Kernel, map_batches
 from curation.spark.funnel import Account, account
+from curation.spark.tables import small
 from curation.spark.work import Work
 
 
@@ -27,13 +29,33 @@ def score(work: Work) -> Account:
     spread = todo.repartition(work.conf.spark.shuffle_partitions, "doc_id")
     new = map_batches(spread, _kernel(work.conf.score, models), SCORES)
     work.write(earlier.unionByName(new), SCORES)
-    return account(everything, _outcomes(everything, wanted, work.read(SCORES)), "doc_id")
+    scores = work.read(SCORES)
+    told = account(everything, _outcomes(everything, wanted, scores), "doc_id")
+    return replace(told, notes=_notes(scores))
 
 
 def models_fingerprint(conf: RunConfig) -> str:
-    """Hash of all that decides a score; which documents are wanted is not part of it."""
-    unrelated = {"languages", "min_language_score", "tokens_per_batch"}
-    return fingerprint([conf.score.model_dump(mode="json", exclude=unrelated), identity(conf)])
+    """Hash of all that decides a score; how many at a time, or which documents, is not part of it.
+
+    Batches move a score by rounding only.
+    """
+    members = {
+        name: one.model_dump(mode="json", exclude={"tokens_per_batch"})
+        for name, one in conf.score.members.items()
+    }
+    return fingerprint([members, conf.score.device, identity(conf)])
+
+
+def _notes(scores: DataFrame) -> dict[str, int]:
+    """Batches halved for memory, and documents that a member could not score, by its reason."""
+    halved = scores.select(
+        F.lit("batches_halved").alias("note"), F.col("n_halvings").cast("long").alias("n")
+    )
+    entries = scores.select(F.explode("reasons").alias("member", "reason"))
+    named = F.concat_ws(":", "member", "reason").alias("note")
+    unscored = entries.select(named, F.lit(1).cast("long").alias("n"))
+    sums = halved.unionByName(unscored).groupBy("note").agg(F.sum("n").alias("n"))
+    return {row["note"]: row["n"] for row in small(sums.where("n > 0").orderBy("note"))}
 
 
 def in_language(documents: DataFrame, conf: ScoreConfig) -> DataFrame:

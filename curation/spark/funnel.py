@@ -24,6 +24,8 @@ class Account:
     tokens: int | None = None
     culprits: Callable[[], list[str]] = list
     """Ids of some rows that are missing or come twice; asked only where the account is open."""
+    notes: dict[str, int] = field(default_factory=dict)
+    """What else happened, by kind; not part of the sum."""
 
     def close(self, stage: str, unit: str) -> None:
         """Check that the rows add up.

@@ -304,7 +304,8 @@ class Job:
     def _finish(self, work: Work, attempt: Attempt, done: Account, seconds: float) -> None:
         row = (
             self.run, work.stage.name, work.unit, attempt.number, attempt.fingerprint, done.rows_in,
-            done.rows_out, done.reasons, done.tokens, seconds, datetime.now(UTC),
+            done.rows_out, done.reasons, done.notes or None, done.tokens, seconds,
+            datetime.now(UTC),
         )  # fmt: skip
         work.append(self.store.make([row], FUNNEL), FUNNEL)
         key = (work.stage.name, work.unit)

@@ -57,6 +57,10 @@ class Work:
         where = "" if self.unit == CORPUS else self._chunk
         self.store.replace(rows, table, self.txn(table), where=where)
 
+    def add_to_batch(self, rows: DataFrame, table: Table, part: str) -> None:
+        """Add `rows` to this attempt's rows of a table that has a `batch` column, once."""
+        self.append(rows.withColumn("batch", F.lit(self.attempt).cast("long")), table, part)
+
     def write_stage(self, rows: DataFrame, table: Table) -> None:
         """Put `rows` in the place of this stage's rows of a table that several stages share."""
         self.store.replace(rows, table, self.txn(table), where=f"stage = '{self.stage.name}'")

@@ -1,4 +1,4 @@
-"""Heads on the frozen encoder: ridge regression to educational value, logistic for toxicity.
+"""Heads on the frozen encoder: ridge regression to a value of 0..5, logistic for toxicity.
 
 Shapes: N examples, D the width of the encoder. Sums in float64, heads stored in float32.
 """
@@ -12,18 +12,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.score.encoder import Head
+from curation.score.heads import HEAD_VERSION, Head, HeadKind
 from models.classifiers.data import N_FOLDS
 
 Array = NDArray[np.floating[Any]]
 Folds = NDArray[np.int64]
 
 RIDGE = 2.0
-"""Penalty of the edu head. Rank correlation is flat from 1 to 5 in cross-validation."""
+"""Penalty of the regression heads. Rank correlation is flat from 1 to 5 in cross-validation."""
 LOGISTIC_RIDGE = 0.3
 """Penalty of the toxicity head, against examples that weigh `LOGISTIC_TOTAL` together."""
 LOGISTIC_TOTAL = 1_000.0
 MAX_NEWTON_STEPS = 50
+
+
+def single_head(kind: HeadKind, weight: Array, bias: float) -> Head:
+    """The head with one output: `weight` of shape (D,), and `bias`."""
+    return Head(kind, weight.astype(np.float32)[:, None], np.array([bias], np.float32))
 
 
 def fit_ridge(embeddings: Array, targets: Array, penalty: float = RIDGE) -> Head:
@@ -33,10 +38,10 @@ def fit_ridge(embeddings: Array, targets: Array, penalty: float = RIDGE) -> Head
     rows = rows - centre
     gram = rows.T @ rows + penalty * np.eye(rows.shape[1])
     weight = np.linalg.solve(gram, rows.T @ (targets - mean))
-    return Head(weight.astype(np.float32), mean - float(centre @ weight))
+    return single_head("edu", weight, mean - float(centre @ weight))
 
 
-def fit_edu_head(embeddings: Array, targets: Array, folds: Folds) -> Head:
+def fit_stretched(embeddings: Array, targets: Array, folds: Folds) -> Head:
     """Ridge regression, stretched so that unseen pages spread as widely as the labels do.
 
     A ridge pulls its predictions to the mean: hardly a page would reach 3. The stretch is the
@@ -45,8 +50,8 @@ def fit_edu_head(embeddings: Array, targets: Array, folds: Folds) -> Head:
     unseen = out_of_fold(embeddings, targets, folds, fit_ridge)
     head = fit_ridge(embeddings, targets)
     stretch = float(np.std(targets) / np.std(unseen))
-    bias = float(np.mean(targets)) + stretch * (head.bias - float(np.mean(unseen)))
-    return Head((head.weight * stretch).astype(np.float32), bias)
+    bias = float(np.mean(targets)) + stretch * (float(head.bias[0]) - float(np.mean(unseen)))
+    return single_head("edu", head.weight[:, 0] * stretch, bias)
 
 
 def out_of_fold(
@@ -56,12 +61,15 @@ def out_of_fold(
     predicted = np.empty(len(targets), np.float64)
     for fold in range(N_FOLDS):
         test = folds == fold
-        head = fit(embeddings[~test], targets[~test])
-        predicted[test] = embeddings[test] @ head.weight + head.bias
+        if test.any():
+            head = fit(embeddings[~test], targets[~test])
+            predicted[test] = embeddings[test] @ head.weight[:, 0] + head.bias[0]
     return predicted
 
 
-def fit_logistic(embeddings: Array, targets: Array, weights: Array) -> Head:
+def fit_logistic(
+    embeddings: Array, targets: Array, weights: Array, penalty: float = LOGISTIC_RIDGE
+) -> Head:
     """Weighted logistic regression with an L2 penalty, by Newton's method.
 
     Raises:
@@ -69,17 +77,17 @@ def fit_logistic(embeddings: Array, targets: Array, weights: Array) -> Head:
     """
     rows = np.c_[np.asarray(embeddings, np.float64), np.ones(len(embeddings))]
     weights = weights * (LOGISTIC_TOTAL / weights.sum())
-    penalty = np.full(rows.shape[1], LOGISTIC_RIDGE)
-    penalty[-1] = 1e-6  # the intercept is free; a trace of penalty keeps the system regular
+    penalties = np.full(rows.shape[1], penalty)
+    penalties[-1] = 1e-6  # the intercept is free; a trace of penalty keeps the system regular
     solution = np.zeros(rows.shape[1])
     for _ in range(MAX_NEWTON_STEPS):
         chance = 1.0 / (1.0 + np.exp(-(rows @ solution)))
-        slope = rows.T @ (weights * (chance - targets)) + penalty * solution
-        curve = (rows * (weights * chance * (1.0 - chance))[:, None]).T @ rows + np.diag(penalty)
+        slope = rows.T @ (weights * (chance - targets)) + penalties * solution
+        curve = (rows * (weights * chance * (1.0 - chance))[:, None]).T @ rows + np.diag(penalties)
         step = np.linalg.solve(curve, slope)
         solution -= step
         if np.abs(step).max() < 1e-8:
-            return Head(solution[:-1].astype(np.float32), float(solution[-1]))
+            return single_head("probability", solution[:-1], float(solution[-1]))
     raise FloatingPointError(f"logistic head: no convergence in {MAX_NEWTON_STEPS} Newton steps")
 
 
@@ -88,12 +96,19 @@ def cell_weights(cells: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.asarray(1.0 / np.bincount(cells)[cells], np.float64)
 
 
-def save_head(path: Path, head: Head, *, max_tokens: int, n_pages: int) -> None:
-    """Write `head` to the `.npz` file `path`, beside what its examples were read with."""
+def save_head(
+    path: Path, head: Head, *, max_tokens: int, n_pages: int, labels_sha256: str, texts_sha256: str
+) -> None:
+    """Write `head` to the `.npz` file `path`, beside what its examples were read with and were."""
     np.savez(
         path,
+        version=np.int32(HEAD_VERSION),
+        kind=np.array(head.kind),
         weight=head.weight,
-        bias=np.float32(head.bias),
+        bias=head.bias,
+        labels=np.array(head.labels, np.str_),
         max_tokens=np.int32(max_tokens),
         n_pages=np.int32(n_pages),
+        labels_sha256=np.array(labels_sha256),
+        texts_sha256=np.array(texts_sha256),
     )

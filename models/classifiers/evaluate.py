@@ -2,44 +2,66 @@
 
 Cross-validation in five folds that never share a domain; the toxicity head on HateCheck too. The
 numbers are of models trained by the recipes of `train.py`, not of the shipped files, which have
-seen every labelled page.
+seen every labelled page. Shapes: N pages, M members of the ensemble.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from curation.errors import CurationError
 from curation.model_store import model_folder
-from curation.score.encoder import (
-    Encoder,
-    Head,
-    apply_edu_head,
-    apply_toxicity_head,
-    load_encoder,
-)
-from curation.score.fasttext import FastTextQuality
+from curation.score.encoder import Encoder, load_encoder
+from curation.score.heads import Head
+from curation.tokens.files import sha256_of
+from models.classifiers import evaluate_tables as tables
+from models.classifiers.annotation.rubrics import load_rubrics
+from models.classifiers.classes import learnable
 from models.classifiers.data import (
-    CC_EDU,
+    EDU_BEFORE,
     HQ_EDU,
-    N_FOLDS,
-    Case,
+    LABELS,
+    SECOND_READING,
     LabelledPage,
     load_cases,
     load_pages,
+    load_reading,
+    text_hash,
 )
-from models.classifiers.encoder import cell_weights, fit_edu_head, fit_logistic
-from models.classifiers.fasttext import train_quality, training_lines
-from models.classifiers.train import WEB_PAGE, ToxicitySet, page_folds, toxicity_head, toxicity_set
+from models.classifiers.ensemble import MEMBERS, maximum, mean_rank
+from models.classifiers.measures import roc_auc, spearman
+from models.classifiers.page import Section, Table, as_html, as_json, as_text
+from models.classifiers.recipes import (
+    CLASSES,
+    RECIPES,
+    REGRESSIONS,
+    WEB_PAGE,
+    Embeddings,
+    classes_of,
+    page_folds,
+    scores_of,
+    toxicity_head,
+    toxicity_set,
+)
+from models.classifiers.unseen import (
+    unseen_classes,
+    unseen_combination,
+    unseen_fasttext,
+    unseen_regression,
+    unseen_toxicity,
+)
 
-Array = NDArray[np.floating[Any]]
+TITLE = "The shipped classifiers on pages they had not seen"
+READINGS = {"first": LABELS, "second": SECOND_READING, "before": EDU_BEFORE}
 TOXIC_CUT = 0.5
 IDENTITY_CASES = ("ident_neutral_nh", "ident_pos_nh")
 """HateCheck's harmless cases that name a group, neutrally or warmly."""
@@ -50,146 +72,215 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("python -m models.classifiers.evaluate", description=__doc__)
     parser.add_argument("--data", required=True, type=Path, help="folder with crawl/ and text/")
     parser.add_argument("--max-tokens", type=int, default=256, help="tokens the encoder reads")
+    parser.add_argument("--html", type=Path, help="write the report as one HTML page too")
+    parser.add_argument("--json", type=Path, help="write the report as JSON too")
     options = parser.parse_args(arguments)
     try:
-        for line in report(options.data, max_tokens=options.max_tokens):
-            sys.stdout.write(line + "\n")
-    except (CurationError, FloatingPointError) as error:
+        sections = report(options.data, max_tokens=options.max_tokens)
+    except (CurationError, FloatingPointError, ValueError) as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         return 2
+    sys.stdout.writelines(line + "\n" for line in as_text(sections))
+    if options.html:
+        options.html.write_text(as_html(TITLE, sections), encoding="utf-8")
+    if options.json:
+        content = json.dumps(as_json(sections), indent=1, ensure_ascii=False)
+        options.json.write_text(content + "\n", encoding="utf-8")
     return 0
 
 
-def report(data: Path, *, max_tokens: int) -> Iterator[str]:
-    """Lines of the report.
+def report(data: Path, *, max_tokens: int) -> list[Section]:
+    """The sections of the report.
 
     Raises:
         InputError: `data` lacks a file or a labelled page.
+        EnvironmentFault: torch, transformers or the encoder is not on this machine.
     """
-    pages, cases = load_pages(data), load_cases(data)
+    pages = load_pages(data)
     encoder = load_encoder(str(model_folder("minilm")), max_tokens=max_tokens)
-    embeddings = encoder.embed_texts([page.text for page in pages])
-    yield from _quality_lines(pages, embeddings)
-    examples = toxicity_set(encoder, embeddings)
-    yield from _own_toxicity_lines(examples)
-    yield from _case_lines(cases, encoder, toxicity_head(examples))
+    study = Study(pages, encoder.embed_texts([page.text for page in pages]))
+    sections = [labels_section(pages)]
+    sections += [regression_section(study, name) for name in REGRESSIONS]
+    sections += [fasttext_section(study), ensemble_section(study)]
+    sections += [class_section(study, name) for name in CLASSES]
+    return [*sections, toxicity_section(study, encoder, data)]
 
 
-def _quality_lines(pages: list[LabelledPage], embeddings: NDArray[np.float32]) -> Iterator[str]:
-    edu = np.array([page.edu for page in pages])
-    fasttext = unseen_fasttext(pages)
-    encoder = unseen_edu(pages, embeddings)
-    best = np.maximum(_ranks(fasttext), _ranks(encoder))
-    cut = float(np.quantile(best, float(np.mean(edu < HQ_EDU))))
-    yield f"pages {len(pages)}, of which edu >= {HQ_EDU}: {int((edu >= HQ_EDU).sum())}"
-    yield _quality_line("fasttext, cut 0.5", edu, fasttext, 0.5)
-    yield _quality_line("edu head, cut 3", edu, encoder, float(HQ_EDU))
-    yield _quality_line("maximum of the ranks, cut at the share of edu >= 3", edu, best, cut)
-    yield f"rank correlation of the two members: {spearman(fasttext, encoder):.3f}"
+@dataclass(frozen=True)
+class Study:
+    """Labelled pages and their embeddings, with scores by models that saw no page of the domain."""
+
+    pages: list[LabelledPage]
+    embeddings: Embeddings
+
+    @cached_property
+    def edu(self) -> NDArray[np.float64]:
+        """The labels of `edu`, shape (N,)."""
+        return scores_of(self.pages, "edu")
+
+    @cached_property
+    def parts(self) -> dict[str, NDArray[np.bool_]]:
+        """The pages by language and by length."""
+        lengths = [len(page.text) for page in self.pages]
+        return tables.slices([page.language for page in self.pages], lengths)
+
+    @cached_property
+    def regressions(self) -> dict[str, dict[str, NDArray[np.float64]]]:
+        """Scores by the name of the head and the recipe."""
+        return {
+            name: {
+                recipe: unseen_regression(self.pages, self.embeddings, name, recipe)
+                for recipe in RECIPES
+            }
+            for name in REGRESSIONS
+        }
+
+    @cached_property
+    def fasttext(self) -> NDArray[np.float64]:
+        """P(hq), shape (N,)."""
+        return unseen_fasttext(self.pages)
+
+    @cached_property
+    def members(self) -> NDArray[np.float64]:
+        """Scores of the members of the ensemble, shape (N, M)."""
+        found = {name: self.regressions[name]["ridge"] for name in REGRESSIONS}
+        found["fasttext"] = self.fasttext
+        return np.stack([found[name] for name in MEMBERS], axis=1)
 
 
-def _quality_line(name: str, edu: NDArray[np.int64], scores: Array, cut: float) -> str:
-    clear = (edu >= HQ_EDU) | (edu <= CC_EDU)
-    return (
-        f"{name}: spearman {spearman(edu, scores):.3f}, "
-        f"auc {roc_auc(edu >= HQ_EDU, scores):.3f}, "
-        f"auc hq against cc {roc_auc(edu[clear] >= HQ_EDU, scores[clear]):.3f}, "
-        f"macro-f1 {macro_f1(edu >= HQ_EDU, scores >= cut):.3f}"
+def labels_section(pages: list[LabelledPage]) -> Section:
+    """What the labels are, and how far their readers agree."""
+    readings = {name: load_reading(path) for name, path in READINGS.items()}
+    scores = {name: scores_of(pages, name) for name in ("edu", "quality", "toxicity")}
+    note = (
+        f"{len(pages)} pages of {len({page.group for page in pages})} domains. SHA-256 of the "
+        f"labels {sha256_of(LABELS)}, of the texts {text_hash(pages)}."
     )
+    found = [tables.label_table(scores), tables.agreement_table(readings)]
+    return Section("Labels", note, found)
 
 
-def _own_toxicity_lines(examples: ToxicitySet) -> Iterator[str]:
+def regression_section(study: Study, name: str) -> Section:
+    """The head of `edu` or `quality`, by the shipped recipe; the published one beside it."""
+    truth, found = scores_of(study.pages, name), study.regressions[name]
+    ridge = found["ridge"]
+    note = (
+        "Ridge regression, stretched, on the embedding; shipped. Beside it the published recipe, "
+        "which is made for an annotated set of thousands."
+    )
+    return Section(f"Head: {name}", note, [
+        tables.summary_table(truth, {key: (found[key], float(HQ_EDU)) for key in RECIPES}),
+        tables.recipe_table(truth, found),
+        tables.score_confusion(truth, ridge),
+        tables.reliability_table(truth, ridge, tables.SCORE_EDGES, "mean label"),
+        tables.score_slices(truth, ridge, float(HQ_EDU), study.parts),
+    ])  # fmt: skip
+
+
+def fasttext_section(study: Study) -> Section:
+    """The fastText member against the label of `edu`."""
+    truth, scores = study.edu, study.fasttext
+    high = (truth >= HQ_EDU).astype(np.float64)
+    return Section("fastText", "P(hq), with pages of 3 or more as hq and of 0 or 1 as cc.", [
+        tables.summary_table(truth, {"fasttext": (scores, 0.5)}),
+        tables.cut_confusion(truth, scores, 0.5),
+        tables.reliability_table(high, scores, tables.CHANCE_EDGES, "share with edu >= 3"),
+        tables.score_slices(truth, scores, 0.5, study.parts),
+    ])  # fmt: skip
+
+
+def ensemble_section(study: Study) -> Section:
+    """Ways to combine the members, each cut at the share of pages with 3 or more."""
+    truth, members = study.edu, study.members
+    is_high = truth >= HQ_EDU
+    logistic = unseen_combination(members, is_high, page_folds(study.pages))
+    singles = {name: members[:, place] for place, name in enumerate(MEMBERS)}
+    ways = {"maximum": maximum(members), "mean rank": mean_rank(members), "logistic": logistic}
+    share = float(np.mean(~is_high))
+    cut_at_share = {
+        name: (scores, float(np.quantile(scores, share)))
+        for name, scores in (singles | ways).items()
+    }
+    note = "Cut so that as many pages lie above as have 3 or more; members by themselves above."
+    return Section("Ensemble", note, [
+        tables.summary_table(truth, cut_at_share),
+        _correlations(singles),
+        tables.cut_confusion(truth, logistic, 0.5),
+        tables.reliability_table(
+            is_high.astype(np.float64), logistic, tables.CHANCE_EDGES, "share with edu >= 3"
+        ),
+        tables.score_slices(truth, logistic, 0.5, study.parts),
+    ])  # fmt: skip
+
+
+def _correlations(members: dict[str, NDArray[np.float64]]) -> Table:
+    rows = [[one, *(spearman(members[one], members[two]) for two in members)] for one in members]
+    return Table("Rank correlation of the members", ("", *members), rows)  # type: ignore[arg-type]
+
+
+def class_section(study: Study, name: str) -> Section:
+    """The head of `domain` or `speech`."""
+    names = classes_of(study.pages, name)
+    truth = np.array(names, object)
+    found, chances = unseen_classes(names, study.embeddings, page_folds(study.pages))
+    left_out = [one for one in load_rubrics([name])[0].options if one not in learnable(names)]
+    right = (truth == found).astype(np.float64)
+    note = "Multinomial logistic regression on the embedding; its penalty from the folds it sees."
+    return Section(f"Head: {name}", note, [
+        tables.class_summary(truth, found, study.parts),
+        tables.reliability_table(right, chances, tables.CHANCE_EDGES, "share right"),
+        tables.class_table(truth, found, left_out),
+        tables.class_confusion(truth, found),
+    ])  # fmt: skip
+
+
+def toxicity_section(study: Study, encoder: Encoder, data: Path) -> Section:
+    """The toxicity head: its own sentences, the labelled pages, HateCheck by functional class."""
+    examples = toxicity_set(encoder, study.pages, study.embeddings)
+    head = toxicity_head(examples)
     unseen = unseen_toxicity(examples)
-    written = examples.cells != WEB_PAGE
-    groups = np.isin(examples.cells, (1, 3))
-    toxic = examples.toxic == 1.0
-    yield (
-        f"toxicity, own sentences {int(written.sum())}: auc "
-        f"{roc_auc(toxic[written], unseen[written]):.3f}, of those that name a group "
-        f"{roc_auc(toxic[groups], unseen[groups]):.3f}"
+    labels = scores_of(study.pages, "toxicity")
+    pages = head.columns("p", study.embeddings)["p"].astype(np.float64)
+    pages[labels <= 1] = unseen[examples.cells == WEB_PAGE]
+    flagged = {f"flagged at {TOXIC_CUT:g}": lambda part: float((pages[part] >= TOXIC_CUT).mean())}
+    note = (
+        "Logistic regression on the embedding. Sentences and pages by heads that saw no variant "
+        "of the sentence and no page of the domain; HateCheck was never trained on."
     )
-    yield f"toxicity, web pages flagged: {float(np.mean(unseen[~written] >= TOXIC_CUT)):.4f}"
+    order = list(tables.VALUES)
+    return Section("Head: toxicity", note, [
+        _own_sentences(examples.toxic, examples.cells, unseen),
+        tables.flagged_table("Pages by their label", labels, pages, TOXIC_CUT, order),
+        tables.part_table("Pages by language and length", study.parts, flagged),
+        *_hatecheck(encoder, head, data),
+    ])  # fmt: skip
 
 
-def _case_lines(cases: list[Case], encoder: Encoder, head: Head) -> Iterator[str]:
-    scores = apply_toxicity_head(encoder.embed_texts([case.text for case in cases]), head)
+def _own_sentences(
+    toxic: NDArray[np.float64], cells: NDArray[np.int64], unseen: NDArray[np.float64]
+) -> Table:
+    """AUC of the written sentences, and of those that name a group."""
+    parts = {"all": cells != WEB_PAGE, "that name a group": np.isin(cells, (1, 3))}
+    auc = {"AUC": lambda part: roc_auc(toxic[part] == 1.0, unseen[part])}
+    return tables.part_table("Own sentences", parts, auc)
+
+
+def _hatecheck(encoder: Encoder, head: Head, data: Path) -> Iterator[Table]:
+    """HateCheck as a whole, its calibration, and every functional class."""
+    cases = load_cases(data)
+    embeddings = encoder.embed_texts([case.text for case in cases])
+    chances = head.columns("p", embeddings)["p"].astype(np.float64)
     toxic = np.array([case.toxic for case in cases])
-    kinds = np.array([case.functionality for case in cases])
-    flagged = scores >= TOXIC_CUT
+    kinds = np.array([case.functionality for case in cases], object)
     identity = np.isin(kinds, IDENTITY_CASES)
-    yield (
-        f"hatecheck {len(cases)}: auc {roc_auc(toxic, scores):.3f}, flagged: hateful "
-        f"{flagged[toxic].mean():.2f}, harmless {flagged[~toxic].mean():.2f}, harmless that name "
-        f"a group neutrally or warmly {flagged[identity].mean():.2f}"
+    groups = {"hateful": toxic, "harmless": ~toxic, "harmless, names a group": identity}
+    flagged = {f"flagged at {TOXIC_CUT:g}": lambda part: float((chances[part] >= TOXIC_CUT).mean())}
+    yield tables.part_table(
+        f"HateCheck, {len(cases)} cases: AUC {roc_auc(toxic, chances):.3f}", groups, flagged
     )
-    for kind in sorted(set(kinds.tolist())):
-        yield f"  {kind}: {flagged[kinds == kind].mean():.2f} of {int((kinds == kind).sum())}"
-
-
-def unseen_fasttext(pages: list[LabelledPage]) -> NDArray[np.float64]:
-    """P(hq) of each page by a model that saw no page of its fold."""
-    folds = page_folds(pages)
-    scores = np.empty(len(pages))
-    for fold in range(N_FOLDS):
-        seen = [page for page, number in zip(pages, folds, strict=True) if number != fold]
-        texts = [page.text for page, number in zip(pages, folds, strict=True) if number == fold]
-        model = FastTextQuality(train_quality(training_lines(seen)))
-        scores[folds == fold] = model.score_texts(texts)
-    return scores
-
-
-def unseen_edu(pages: list[LabelledPage], embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Clamped edu score of each page by a head, stretch included, that saw no page of its fold."""
-    folds = page_folds(pages)
-    targets = np.array([page.edu for page in pages], np.float64)
-    scores = np.empty(len(pages))
-    for fold in range(N_FOLDS):
-        test = folds == fold
-        # Four folds remain; their own split gives the stretch, so the test fold has no part in it.
-        head = fit_edu_head(embeddings[~test], targets[~test], folds[~test])
-        scores[test] = apply_edu_head(embeddings[test], head)
-    return scores
-
-
-def unseen_toxicity(examples: ToxicitySet) -> NDArray[np.float64]:
-    """P(toxic) of each example by a head that saw no variant of its sentence."""
-    scores = np.empty(len(examples.toxic))
-    for fold in range(N_FOLDS):
-        test = examples.folds == fold
-        weights = cell_weights(examples.cells[~test])
-        head = fit_logistic(examples.embeddings[~test], examples.toxic[~test], weights)
-        scores[test] = apply_toxicity_head(examples.embeddings[test], head)
-    return scores
-
-
-def roc_auc(positive: NDArray[np.bool_], scores: Array) -> float:
-    """Chance that a positive scores above a negative, ties counted half."""
-    n_positive = int(positive.sum())
-    n_negative = len(positive) - n_positive
-    rank_sum = float(_ranks(scores)[positive].sum())
-    return (rank_sum - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative)
-
-
-def spearman(first: Array | NDArray[np.int64], second: Array) -> float:
-    """Rank correlation, ties at their mean rank."""
-    return float(np.corrcoef(_ranks(first), _ranks(second))[0, 1])
-
-
-def macro_f1(truth: NDArray[np.bool_], found: NDArray[np.bool_]) -> float:
-    """Mean of the F1 of the positive and of the negative class; 0 for a class nowhere found."""
-    scores = []
-    for side in (True, False):
-        hits = int(((truth == side) & (found == side)).sum())
-        total = int((truth == side).sum()) + int((found == side).sum())
-        scores.append(2 * hits / total if total else 0.0)
-    return sum(scores) / 2
-
-
-def _ranks(values: Array | NDArray[np.int64]) -> NDArray[np.float64]:
-    """Rank of each value from 1; equal values share the mean of their ranks."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return np.asarray((last - (counts - 1) / 2)[inverse], np.float64)
+    said = toxic.astype(np.float64)
+    yield tables.reliability_table(said, chances, tables.CHANCE_EDGES, "share hateful")
+    yield tables.flagged_table("HateCheck by functional class", kinds, chances, TOXIC_CUT)
 
 
 if __name__ == "__main__":

@@ -130,7 +130,8 @@ def test_a_query_that_is_not_one_select(golden_run, sql):
 def test_a_damaged_head(out, tmp_path):
     head = tmp_path / "head.npz"
     head.write_bytes(b"PK broken")
-    line = refused("run", str(CONF), "--out", str(out), "--set", f"score.edu_head={head}")
+    members = f"{{minilm: {{kind: encoder, model: minilm, columns: {{edu: {head}}}}}}}"
+    line = refused("run", str(CONF), "--out", str(out), "--set", f"score.members={members}")
     assert "head.npz" in line
     assert not out.exists()
 

@@ -6,7 +6,7 @@ from runs import CONF, contents, kill_when, run, version
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]
 
 
-def test_a_run_killed_at_four_stages_ends_with_the_rows_of_an_undisturbed_one(golden_run, tmp_path):
+def test_a_run_killed_at_five_stages_ends_with_the_rows_of_an_undisturbed_one(golden_run, tmp_path):
     out = tmp_path / "run"
     # The same files, since chunks are called by their paths.
     arguments = ("run", str(CONF), "--out", str(out), "--input", f"{golden_run}/sample/*.warc.gz")
@@ -14,6 +14,7 @@ def test_a_run_killed_at_four_stages_ends_with_the_rows_of_an_undisturbed_one(go
     # one unit, between two units, and between two commits of answers.
     kill_when(lambda: version(out, "pages") >= 1, *arguments)
     kill_when(lambda: version(out, "clusters") >= 1, *arguments)
+    kill_when(lambda: version(out, "scores") >= 1, *arguments)
     kill_when(lambda: version(out, "generations") >= 2, *arguments)
     kill_when(lambda: version(out, "synthetic") >= 2, *arguments)
     run(*arguments)

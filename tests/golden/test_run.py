@@ -26,6 +26,7 @@ def number(tables, sql):
 
 def test_every_table_is_there_and_has_rows(golden_run, tables):
     counts = {t.name: number(tables, f"SELECT count(*) FROM {t.name}") for t in TABLES}
+    del counts["label_drift"]  # of one crawl labelled once there are no earlier cuts
     assert all(counts.values()), counts
 
 
@@ -89,9 +90,20 @@ def test_each_cluster_has_one_survivor(tables):
 
 def test_labels_follow_from_buckets_and_buckets_from_members(tables):
     assert number(tables, """
-        SELECT count(*) FROM labels WHERE bucket != greatest(bucket_fasttext, bucket_encoder)
+        SELECT count(*) FROM labels
+        WHERE bucket != greatest(buckets['fasttext'], buckets['edu'], buckets['quality'])
            OR (label = 'high') != (bucket = 19) OR (label = 'low') != (bucket < 7)
     """) == 0  # fmt: skip
+
+
+def test_every_document_that_is_labelled_has_all_scores_and_classes(tables):
+    assert number(tables, "SELECT count(*) FROM scores WHERE cardinality(reasons) > 0") == 0
+    assert number(tables, """
+        SELECT count(*) FROM scores WHERE cardinality(scores) != 6 OR cardinality(classes) != 2
+    """) == 0  # fmt: skip
+    bare = "domain IS NULL OR speech IS NULL OR toxicity IS NULL"
+    assert number(tables, f"SELECT count(*) FROM labels WHERE {bare}") == 0
+    assert number(tables, "SELECT count(DISTINCT domain) FROM labels") > 3
 
 
 def test_all_twelve_prompts_are_answered_and_lead_back_to_a_page(tables):

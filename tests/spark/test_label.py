@@ -1,10 +1,17 @@
 """Buckets against the published example: specs of Nemotron-CC, section 10.1."""
 
+import json
+import math
+
 import pytest
 from pyspark.sql import functions as F
 
 from curation.config import LabelConfig
-from curation.label import bucket_edges, label_of, labels
+from curation.errors import ConfigError
+from curation.label.buckets import LABEL_FLOORS, combined, label_of, with_buckets, with_cuts
+from curation.label.cuts import bucket_edges
+from curation.label.drift import label_drift, of_batch_before, of_crawl_before
+from curation.label.stage import labels
 from curation.schemas import SIGNALS
 
 pytestmark = pytest.mark.spark
@@ -17,58 +24,191 @@ MIX = [1.34765625, 0.82763671875, 1.4208984375, 1.572265625, 0.34521484375, 1.02
 FT = [0.9990114569664001, 0.9962636232376099, 9.026021871250123e-05, 0.00037683334085159004,
       0.9918678402900696, 0.00011704424832714722, 0.0006898035062476993, 0.9999129772186279,
       0.9919403195381165, 0.9997979998588562]  # fmt: skip
+SCHEMA = (
+    "doc_id string, crawl string, chunk string, language string, models string, n_words int, "
+    "n_bytes long, scores map<string,float>, classes map<string,string>"
+)
 
 
-def scored(spark, fasttext, encoder):
-    rows = [
-        (f"d{i}", "en", 10, size, float(a), float(b), 0.0, "cr", "c1")
-        for i, (size, a, b) in enumerate(zip(BYTES, fasttext, encoder, strict=True))
-    ]
-    frame = spark.createDataFrame(
-        rows,
-        "doc_id string, language string, n_words int, n_bytes long, score_fasttext double, "
-        "score_encoder double, toxicity double, crawl string, chunk string",
-    )
-    frame = frame.withColumn("score_fasttext", F.col("score_fasttext").cast("float"))
-    return frame.withColumn("score_encoder", F.col("score_encoder").cast("float"))
+def scored(spark, crawl="cr", language="en", **members):
+    """Ten documents or so with the scores of `members`; None: no score."""
+    columns = list(members.values())
+    sizes = BYTES if len(columns[0]) == len(BYTES) else [100] * len(columns[0])
+    rows = []
+    for i, values in enumerate(zip(*columns, strict=True)):
+        own = {n: float(v) for n, v in zip(members, values, strict=True) if v is not None}
+        rows.append(
+            (f"{crawl}-d{i:03}", crawl, "c1", language, "m", 10, sizes[i], own, {"domain": "Games"})
+        )
+    return spark.createDataFrame(rows, SCHEMA)
 
 
-def buckets(spark, fasttext, encoder, weight="bytes"):
-    frame = scored(spark, fasttext, encoder)
-    edges = bucket_edges(frame, weight)
-    rows = labels(frame, edges, LabelConfig(preset="none")).orderBy("doc_id").collect()
-    return rows
+def conf(*members, **settings):
+    return LabelConfig(members=members, preset="none", **settings)
+
+
+def cut(frame, settings, batch=1):
+    """Rows of BUCKET_EDGES, with the crawl that they are from."""
+    wanted = F.map_filter("scores", lambda name, _: name.isin(list(settings.members)))
+    edges = bucket_edges(frame, wanted, settings)
+    return edges.withColumn("batch", F.lit(batch)).withColumn("cuts_crawl", F.col("crawl"))
+
+
+def bucketed(frame, settings, edges=None):
+    return with_buckets(with_cuts(frame, edges or cut(frame, settings)), settings)
+
+
+def buckets(spark, settings, **members):
+    return bucketed(scored(spark, **members), settings).orderBy("doc_id").collect()
 
 
 def test_published_buckets_are_reproduced_exactly(spark):
-    rows = buckets(spark, FT, NEM)
-    assert [row["bucket_encoder"] for row in rows[:5]] == [15, 9, 13, 19, 1]
-    assert [row["bucket_fasttext"] for row in rows[:5]] == [16, 14, 2, 6, 10]
-    rows = buckets(spark, FT, MIX)
-    assert [row["bucket_encoder"] for row in rows[:5]] == [11, 5, 13, 17, 1]
+    settings = conf("ft", "nem", "mix")
+    rows = buckets(spark, settings, ft=FT, nem=NEM, mix=MIX)[:5]
+    assert [row["buckets"]["nem"] for row in rows] == [15, 9, 13, 19, 1]
+    assert [row["buckets"]["mix"] for row in rows] == [11, 5, 13, 17, 1]
+    assert [row["buckets"]["ft"] for row in rows] == [16, 14, 2, 6, 10]
+    assert [row["bucket"] for row in rows] == [16, 14, 13, 19, 10]
 
 
-def test_the_ensemble_takes_the_highest_bucket(spark):
-    rows = buckets(spark, FT, NEM)
-    assert [row["bucket"] for row in rows[:5]] == [16, 14, 13, 19, 10]
-
-
-def test_counting_documents_instead_of_bytes_gives_other_buckets(spark):
-    rows = buckets(spark, FT, NEM, weight="documents")
-    assert [row["bucket_encoder"] for row in rows[:5]] != [15, 9, 13, 19, 1]
+@pytest.mark.parametrize("weight", ["documents", "tokens"])
+def test_counting_documents_instead_of_bytes_gives_other_buckets(spark, weight):
+    rows = buckets(spark, conf("nem", weight=weight), nem=NEM)
+    assert [row["buckets"]["nem"] for row in rows[:5]] != [15, 9, 13, 19, 1]
 
 
 def test_published_thresholds_are_reproduced(spark):
-    edges = {row["member"]: row for row in bucket_edges(scored(spark, FT, NEM), "bytes").collect()}
+    (row,) = cut(scored(spark, nem=NEM), conf("nem")).collect()
     expected = [0.24866, *[0.81885] * 3, 0.84277, *[0.85400] * 2, *[0.88916] * 2, *[1.28809] * 2,
                 *[1.34570] * 2, *[1.39160] * 2, *[1.39941] * 2, *[1.72754] * 2]  # fmt: skip
-    assert edges["encoder"]["edges"] == pytest.approx(expected, abs=1e-5)
-    assert edges["encoder"]["n_documents"] == 10
+    assert row["edges"] == pytest.approx(expected, abs=1e-5)
+    assert (row["n_documents"], row["n_drawn"], row["max_error"]) == (10, 10, 0.0)
 
 
-def test_one_score_for_all_puts_everybody_in_the_highest_bucket(spark):
-    rows = buckets(spark, [0.5] * 10, [1.0] * 10)
-    assert {row["bucket"] for row in rows} == {19}
+@pytest.mark.parametrize("n", [1, 10])
+def test_one_score_for_all_puts_everybody_in_the_highest_bucket(spark, n):
+    assert {row["bucket"] for row in buckets(spark, conf("a"), a=[0.5] * n)} == {19}
+
+
+def test_half_of_the_weight_at_one_score_leaves_buckets_empty(spark):
+    rows = buckets(spark, conf("a"), a=[0.0] * 50 + [i / 100 for i in range(1, 51)])
+    assert [row["bucket"] for row in rows[:50]] == [10] * 50
+    assert sorted({row["bucket"] for row in rows[50:]}) == list(range(10, 20))
+
+
+def test_no_score_and_nan_have_no_part_in_cuts_and_buckets(spark):
+    rows = buckets(
+        spark, conf("a", "b"), a=[None, math.nan, *range(18)], b=[0.5, 0.5, None, *[0.1] * 17]
+    )
+    clean = buckets(spark, conf("a"), a=list(range(18)))
+    assert [row["buckets"].get("a") for row in rows] == [None, None] + [r["bucket"] for r in clean]
+    assert rows[0]["bucket"] == rows[0]["buckets"]["b"] == 19
+    assert rows[2]["bucket"] == rows[2]["buckets"]["a"]
+
+
+def test_a_document_without_any_score_has_no_bucket(spark):
+    rows = buckets(spark, conf("a"), a=[None, 1.0])
+    assert (rows[0]["bucket"], rows[0]["label"]) == (None, None)
+
+
+def test_every_crawl_and_language_has_cuts_of_its_own(spark):
+    settings = conf("a")
+    frame = scored(spark, "c1", a=[1.0, 2.0]).unionByName(scored(spark, "c2", a=[3.0, 4.0]))
+    frame = frame.unionByName(scored(spark, "c2", "de", a=[9.0]))
+    rows = {(r["crawl"], r["language"]): r["edges"] for r in cut(frame, settings).collect()}
+    assert rows["c1", "en"] == [1.0] * 10 + [2.0] * 9
+    assert rows["c2", "en"] == [3.0] * 10 + [4.0] * 9
+    assert rows["c2", "de"] == [9.0] * 19
+
+
+def test_cuts_of_one_crawl_serve_another(spark):
+    settings = conf("a")
+    edges = cut(scored(spark, "c1", a=[float(i) for i in range(20)]), settings)
+    frame = scored(spark, "c2", a=[0.0, 19.0, 100.0])
+    rows = bucketed(frame, settings, edges.drop("crawl")).orderBy("doc_id").collect()
+    assert [row["bucket"] for row in rows] == [1, 19, 19]
+    assert {row["cuts_crawl"] for row in rows} == {"c1"}
+    assert [row["bucket"] for row in bucketed(frame, settings, edges).collect()] == [None] * 3
+
+
+def test_the_mean_rank_lies_between_the_members(spark):
+    n = [float(i) for i in range(100)]
+    settings = conf("a", "b", ensemble="mean_rank")
+    frame = scored(spark, a=n, b=n[::-1])
+    edges = cut(frame, settings)
+    ranks = with_cuts(frame, edges).select(combined(settings).alias("rank")).collect()
+    assert [row["rank"] for row in ranks] == pytest.approx([0.5] * 100, abs=0.03)
+    agreeing = scored(spark, a=n, b=[2 * value for value in n])
+    one = with_cuts(agreeing, cut(agreeing, settings))
+    rows = one.select("doc_id", combined(settings).alias("rank")).orderBy("doc_id").collect()
+    ranks = [row["rank"] for row in rows]
+    assert ranks == sorted(ranks)
+    assert ranks[50] == pytest.approx(0.5, abs=0.01)
+
+
+def with_combined_cuts(frame, settings):
+    edges = cut(frame, settings)
+    one = F.create_map(F.lit(settings.ensemble), combined(settings))
+    again = bucket_edges(with_cuts(frame, edges), one, settings).withColumn("batch", F.lit(1))
+    return edges.unionByName(again.withColumn("cuts_crawl", F.col("crawl")))
+
+
+@pytest.mark.parametrize("ensemble", ["mean_rank", "logistic"])
+def test_a_combined_score_is_ranked_again(spark, ensemble, tmp_path):
+    file = tmp_path / "two.json"
+    file.write_text(json.dumps({"columns": ["a", "b"], "weights": [1.0, 1.0], "bias": -9.0}))
+    settings = conf("a", "b", ensemble=ensemble, combination=str(file), weight="documents")
+    values = [float(i % 10) for i in range(200)], [float(i // 20) for i in range(200)]
+    frame = scored(spark, a=values[0], b=values[1])
+    rows = bucketed(frame, settings, with_combined_cuts(frame, settings)).collect()
+    best = max(rows, key=lambda row: sum(row["scores"].values()))
+    assert best["bucket"] == 19
+    by_sum = sorted(rows, key=lambda row: sum(row["scores"].values()))
+    assert [row["bucket"] for row in by_sum[:10]] < [row["bucket"] for row in by_sum[-10:]]
+    shares = [sum(row["bucket"] >= k for row in rows) / 200 for k in range(20)]
+    assert all(share >= 1 - k / 20 for k, share in enumerate(shares))
+
+
+def test_a_combination_of_other_columns_is_refused(spark, tmp_path):
+    file = tmp_path / "two.json"
+    file.write_text(json.dumps({"columns": ["a", "b"], "weights": [1.0, 1.0], "bias": 0.0}))
+    with pytest.raises(ConfigError, match=r"combines a, b, label.members are a"):
+        combined(conf("a", ensemble="logistic", combination=str(file)))
+
+
+def test_more_documents_than_may_be_exact_are_drawn_by_hash(spark):
+    settings = conf("a", max_exact=1_000, weight="documents")
+    frame = scored(spark, a=[float(i) for i in range(4_000)])
+    first, again = cut(frame, settings).collect(), cut(frame.repartition(7), settings).collect()
+    assert first == again
+    (row,) = first
+    assert row["n_documents"] == 4_000
+    assert 800 < row["n_drawn"] < 1_200
+    assert row["max_error"] == pytest.approx(math.sqrt(17.4513 / (2 * row["n_drawn"])), rel=1e-3)
+    other = cut(frame, conf("a", max_exact=1_000, weight="documents", seed=18)).collect()
+    assert other[0]["edges"] != row["edges"]
+
+
+@pytest.mark.timeout(600)
+def test_ten_million_documents_are_cut_within_the_stated_error(spark):
+    """Heavy sizes: a page in a hundred is a hundred times as long as the others."""
+    h = F.xxhash64("id", F.lit(5)).cast("double") / 2.0**63
+    frame = spark.range(10_000_000, numPartitions=8).select(
+        F.col("id").cast("string").alias("doc_id"), F.lit("cr").alias("crawl"),
+        F.lit("en").alias("language"), F.lit("m").alias("models"), F.lit(1).alias("n_words"),
+        F.when(F.col("id") % 100 == 0, 300_000).otherwise(3_000).alias("n_bytes"),
+        F.create_map(F.lit("a"), h.cast("float")).alias("scores"),
+    )  # fmt: skip
+    (row,) = cut(frame, conf("a")).collect()
+    assert (row["n_documents"], row["max_error"] < 0.02) == (10_000_000, True)
+    assert row["n_drawn"] == pytest.approx(1_000_000, rel=0.01)
+    below = [
+        F.sum(F.expr(f"IF(scores['a'] < {edge!r}, n_bytes, 0)")).alias(f"b{k}")
+        for k, edge in enumerate(row["edges"], 1)
+    ]
+    (sums,) = frame.agg(F.sum("n_bytes").alias("total"), *below).collect()
+    off = [abs(sums[f"b{k}"] / sums["total"] - k / 20) for k in range(1, 20)]
+    assert 0 < max(off) < row["max_error"]
 
 
 def test_labels_group_the_buckets_as_the_paper_does(spark):
@@ -79,20 +219,77 @@ def test_labels_group_the_buckets_as_the_paper_does(spark):
     assert found == expected
 
 
-def test_heuristics_spare_the_exempt_label_alone(spark):
-    frame = scored(spark, FT, NEM)
-    edges = bucket_edges(frame, "bytes")
+@pytest.mark.parametrize(
+    ("correlated", "shares"),
+    [(True, (5, 5, 30, 25, 35)), (False, (14.26, 12.84, 51.30, 17.31, 4.29))],
+)
+def test_shares_of_the_maximum_are_those_derived_for_the_two_bounds(spark, correlated, shares):
+    """Section 5.3: three members that agree wholly, and three that know nothing of each other."""
+    n = 20_000
+    score = [F.xxhash64("id", F.lit(0 if correlated else k)).cast("float") for k in range(3)]
+    names = ("a", "b", "c")
+    frame = spark.range(n).select(
+        F.col("id").cast("string").alias("doc_id"), F.lit("cr").alias("crawl"),
+        F.lit("en").alias("language"), F.lit("m").alias("models"), F.lit(1).alias("n_words"),
+        F.lit(1).alias("n_bytes"),
+        F.map_from_arrays(F.array(*map(F.lit, names)), F.array(*score)).alias("scores"),
+    )  # fmt: skip
+    found = bucketed(frame, conf(*names)).groupBy("label").count().collect()
+    by_label = {row["label"]: 100 * row["count"] / n for row in found}
+    order = [name for name, _ in LABEL_FLOORS]
+    assert [by_label[name] for name in order] == pytest.approx(shares, abs=1.0)
+
+
+def labelled(frame, settings):
     for field in SIGNALS:  # a document that every rule drops
         frame = frame.withColumn(field.name, F.lit(-1.0))
-    rows = labels(frame, edges, LabelConfig(preset="nemotron")).collect()
-    kept = {row["label"] for row in rows if row["keep"]}
-    assert kept == {"high"}
+    return labels(bucketed(frame, settings), settings)
+
+
+def test_heuristics_spare_the_exempt_label_alone(spark):
+    settings = LabelConfig(members=("nem",), preset="nemotron")
+    rows = labelled(scored(spark, nem=NEM), settings).collect()
+    assert {row["label"] for row in rows if row["keep"]} == {"high"}
     assert all(row["drop_reason"] for row in rows if row["label"] != "high")
+    assert {(row["domain"], row["speech"]) for row in rows} == {("Games", None)}
 
 
 def test_toxic_text_is_dropped_whatever_its_label(spark):
-    frame = scored(spark, FT, NEM).withColumn("toxicity", F.lit(0.9))
-    rows = labels(
-        frame, bucket_edges(frame, "bytes"), LabelConfig(preset="none", max_toxicity=0.5)
-    ).collect()
+    settings = conf("nem", max_toxicity=0.5)
+    rows = labelled(scored(spark, nem=NEM, toxicity=[0.9] * 10), settings).collect()
     assert {row["drop_reason"] for row in rows} == {"toxic"}
+    rows = labelled(scored(spark, nem=NEM, toxicity=[None] * 10), settings).collect()
+    assert {row["drop_reason"] for row in rows} == {None}
+
+
+def test_drift_tells_how_earlier_cuts_would_have_called_the_documents(spark):
+    settings = conf("a", weight="documents")
+    worse = scored(spark, "c1", a=[float(i) for i in range(100)])
+    better = scored(spark, "c2", a=[float(i) for i in range(50, 150)])
+    both = worse.unionByName(better)
+    now = cut(both, settings, batch=2)
+    old = cut(scored(spark, "c1", a=[0.0] * 100), settings, batch=1)
+    found = bucketed(both, settings, now)
+    kept = old.unionByName(now).drop("cuts_crawl")
+    drift = label_drift(both, found, kept, 2, settings).collect()
+    crawl = [row for row in drift if row["against"] == "crawl"]
+    assert {(row["crawl"], row["cuts_crawl"]) for row in crawl} == {("c2", "c1")}
+    assert sum(row["n_documents"] for row in crawl) == 100
+    assert sum(r["n_documents"] for r in crawl if r["label_before"] == "high") == 56
+    assert sum(r["n_documents"] for r in crawl if r["label"] == "high") == 6
+    batch = [row for row in drift if row["against"] == "batch"]
+    told = {(row["crawl"], row["cuts"], row["label_before"]) for row in batch}
+    assert told == {("c1", 1, "high")}
+    assert sum(row["n_words"] for row in batch) == 1_000
+
+
+def test_cuts_of_other_models_or_members_are_not_compared(spark):
+    settings = conf("a", weight="documents")
+    frame = scored(spark, "c1", a=[float(i) for i in range(100)])
+    now = cut(frame, settings, batch=2).drop("cuts_crawl")
+    other = now.withColumn("batch", F.lit(1)).withColumn("models", F.lit("others"))
+    assert of_batch_before(other.unionByName(now), 2).count() == 0
+    assert of_crawl_before(now, 2).count() == 0
+    renamed = now.withColumn("batch", F.lit(1)).withColumn("member", F.lit("b"))
+    found = bucketed(frame, settings)
+    assert label_drift(frame, found, renamed.unionByName(now), 2, settings).count() == 0

@@ -23,13 +23,12 @@ SPARK_FREE = (
     "sample",
     "report",
 )
-SPARK_ROOMS = {"spark", "dedup"}
-"""Deduplication is joins and groups but for its kernels."""
-PURE_IN_SPARK_ROOMS = {"spans.py"}
+SPARK_ROOMS = {"spark", "dedup", "label"}
+"""Deduplication is joins and groups but for its kernels; labels are SQL alone."""
+PURE_IN_SPARK_ROOMS = {"spans.py", "combination.py"}
 MAY_IMPORT_SPARK = {
     "stage.py",
     "blocklists.py",
-    "label.py",
     "requests.py",
     "cli.py",
 }

@@ -9,7 +9,7 @@ from curation.errors import InputError
 
 
 def default_weight(name: str) -> Path:
-    """Path of the shipped file `name`: `quality.ftz`, `edu_head.npz` or `toxicity_head.npz`.
+    """Path of the shipped file `name`: `fasttext.ftz`, `ensemble.json`, or a head: `edu.npz`.
 
     Raises:
         InputError: no such file is shipped. The message names those that are.
@@ -17,6 +17,8 @@ def default_weight(name: str) -> Path:
     folder = Path(str(importlib.resources.files("curation.score.weights")))
     path = folder / name
     if not path.is_file():
-        shipped = sorted(file.name for file in folder.iterdir() if file.suffix in {".ftz", ".npz"})
+        shipped = sorted(
+            file.name for file in folder.iterdir() if file.suffix in {".ftz", ".npz", ".json"}
+        )
         raise InputError(f"{name}: no such shipped weight; there are {', '.join(shipped)}")
     return path

@@ -164,21 +164,38 @@ def write_whole_run(out):
 
 
 def write_scores(out):
+    def scored(doc_id, **scores):
+        return {**CRAWL, "doc_id": doc_id, "scores": list(scores.items()),
+                "classes": [("domain", "Games")], "reasons": [], "n_halvings": 0}  # fmt: skip
+
     write(out, schemas.SCORES, [
-        {**CRAWL, "doc_id": "d0", "score_fasttext": 1.0, "score_encoder": 2.5},
-        {**CRAWL, "doc_id": "d1", "score_fasttext": 0.02, "score_encoder": 0.0},
-        {**CRAWL, "doc_id": "d3", "score_fasttext": None, "score_encoder": None, "error": "nan"},
+        scored("d0", fasttext=1.0, edu=2.5, domain_p=0.5),
+        scored("d1", fasttext=0.02, edu=0.0, domain_p=0.25),
+        {**scored("d3"), "reasons": [("minilm", "no_token")], "error": "no_token"},
     ])  # fmt: skip
     write(out, schemas.BUCKET_EDGES, [
-        {"member": "fasttext", "language": language, "edges": [edge] * 19, "n_documents": n}
-        for language, edge, n in (("en", 0.5, 2), ("de", 0.25, 1))
+        {"batch": batch, "crawl": "demo", "member": "fasttext", "language": language,
+         "edges": [edge] * 19, "n_documents": n}
+        for batch, language, edge, n in
+        ((1, "en", 0.9, 5), (2, "en", 0.5, 2), (2, "de", 0.25, 1))
     ])  # fmt: skip
+
+    def labelled(doc_id, label, fasttext, edu, **more):
+        return {**CRAWL, "doc_id": doc_id, "label": label, "bucket": max(fasttext, edu),
+                "buckets": [("fasttext", fasttext), ("edu", edu)], "cuts": 2,
+                "cuts_crawl": "demo", "domain": "Games", "toxicity": 0.5, **more}  # fmt: skip
+
     write(out, schemas.LABELS, [
-        {**CRAWL, "doc_id": "d0", "label": "high", "bucket": 19, "keep": True,
-         "drop_reasons": ["too_few_words"]},
-        {**CRAWL, "doc_id": "d1", "label": "low", "bucket": 2, "keep": True, "drop_reasons": []},
-        {**CRAWL, "doc_id": "d3", "label": "low", "bucket": 0, "keep": False,
-         "drop_reason": "too_few_words", "drop_reasons": ["too_few_words", "toxic"]},
+        labelled("d0", "high", 19, 18, keep=True, drop_reasons=["too_few_words"],
+                 speech="News"),
+        labelled("d1", "low", 2, 2, keep=True, drop_reasons=[]),
+        labelled("d3", "low", 0, 5, keep=False, drop_reason="too_few_words",
+                 drop_reasons=["too_few_words", "toxic"]),
+    ])  # fmt: skip
+    write(out, schemas.LABEL_DRIFT, [
+        {"crawl": "demo", "language": "en", "against": "batch", "cuts": 1, "cuts_crawl": "demo",
+         "label_before": before, "label": "low", "n_documents": n, "n_words": 10}
+        for before, n in (("high", 1), ("low", 3))
     ])  # fmt: skip
 
 

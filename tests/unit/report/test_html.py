@@ -115,7 +115,7 @@ def test_a_rewrite_stands_beside_its_source(whole_page):
 
 
 def test_pages_of_a_label_say_their_bucket_and_fate(whole_page):
-    assert "bucket 0, dropped: too_few_words http://a.example/d3?q=<b>" in whole_page.text
+    assert "bucket 5, dropped: too_few_words. Games http://a.example/d3?q=<b>" in whole_page.text
 
 
 def test_a_sample_is_cut_to_600_characters(whole_page):
@@ -139,7 +139,7 @@ def test_what_has_not_run_is_said_in_a_line(half_run):
 
 def test_an_empty_folder_has_a_report(tmp_path):
     page = Page(write_report(tmp_path).read_text(encoding="utf-8"))
-    assert page.text.count("Not run:") == 11
+    assert page.text.count("Not run:") == 16
     assert "– records" in page.text
 
 

@@ -79,31 +79,6 @@ def test_languages_are_sized_by_pages(whole):
     ]
 
 
-def test_label_shares_are_of_words_and_name_all_five_labels(whole):
-    shares = {share.label: share for share in read.label_shares(whole)}
-    assert list(shares) == ["high", "medium-high", "medium", "medium-low", "low"]
-    assert shares["high"].words_frac == 0.3
-    assert shares["low"] == read.LabelShare("low", 2, 1, 70, 0.7, 0.0918)
-    assert shares["medium"].n_documents == 0
-
-
-def test_the_papers_label_shares_are_the_whole():
-    assert sum(read.LABEL_TOKEN_FRAC.values()) == pytest.approx(1.0)
-
-
-def test_scores_fall_into_equal_bins_and_the_greatest_into_the_last(whole):
-    fasttext, encoder = read.score_histograms(whole, n_bins=5)
-    assert (fasttext.member, fasttext.counts) == ("fasttext", [1, 0, 0, 0, 1])
-    assert (encoder.member, encoder.counts) == ("encoder", [1, 0, 1, 0, 0])
-    assert fasttext.n_unscored == 1
-
-
-def test_the_cuts_are_those_of_the_language_with_most_documents(whole):
-    fasttext, encoder = read.score_histograms(whole)
-    assert (fasttext.language, fasttext.edges) == ("en", [0.5] * 19)
-    assert encoder.edges == []
-
-
 def test_clusters_are_counted_by_size(whole_run):
     member = {"crawl": "demo", "cluster_id": "z", "fate": "exact_duplicate"}
     write(whole_run, schemas.CLUSTERS, [member | {"doc_id": f"z{i}"} for i in range(3)])

@@ -50,7 +50,7 @@ def test_every_fate_has_an_example(whole_run):
 def test_each_label_has_pages_with_their_fate(whole):
     found = samples.labelled(whole, 2)
     assert {(p.page.doc_id, p.label, p.bucket, p.drop_reason) for p in found} == {
-        ("d0", "high", 19, None), ("d1", "low", 2, None), ("d3", "low", 0, "too_few_words"),
+        ("d0", "high", 19, None), ("d1", "low", 2, None), ("d3", "low", 5, "too_few_words"),
     }  # fmt: skip
 
 

@@ -8,12 +8,8 @@ import pytest
 
 from curation.errors import ConfigError, EnvironmentFault, InputError
 from curation.score.batches import MAX_CHARS_PER_TOKEN
-from curation.score.encoder import (
-    apply_edu_head,
-    apply_toxicity_head,
-    load_encoder,
-    load_head,
-)
+from curation.score.encoder import load_encoder
+from curation.score.heads import load_head
 from curation.score.weights import default_weight
 
 TEXTS = [
@@ -125,7 +121,7 @@ def test_a_lesson_scores_above_a_shop_page(folder):
     )
     shop = "Free shipping! 50% off all sneakers this weekend only. Add to cart. Visa, PayPal."
     embeddings = load_encoder(folder).embed_texts([lesson, shop])
-    scores = apply_edu_head(embeddings, load_head(str(default_weight("edu_head.npz"))))
+    scores = load_head(str(default_weight("edu.npz"))).columns("edu", embeddings)["edu"]
     assert scores[0] > 3.0
     assert scores[1] < 1.0
 
@@ -137,8 +133,8 @@ def test_an_insult_scores_above_praise_and_plain_fact(folder):
         "The river rises in the mountains and flows north to the sea.",
         "The mosque and the synagogue share a garden.",
     ]
-    head = load_head(str(default_weight("toxicity_head.npz")))
-    insult, *others = apply_toxicity_head(load_encoder(folder).embed_texts(texts), head)
+    head = load_head(str(default_weight("toxicity.npz")))
+    insult, *others = head.columns("p", load_encoder(folder).embed_texts(texts))["p"]
     assert insult > 0.5
     assert max(others) < 0.5
 

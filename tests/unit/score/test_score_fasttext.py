@@ -33,7 +33,7 @@ class FakePredictor:
 
 
 def shipped():
-    return load_fasttext(str(default_weight("quality.ftz")))
+    return load_fasttext(str(default_weight("fasttext.ftz")))
 
 
 def test_the_probability_of_hq_is_the_top_one_when_hq_is_on_top():

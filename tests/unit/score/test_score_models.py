@@ -120,15 +120,15 @@ def test_toxicity_is_loaded_by_its_name(tmp_path):
 def test_fasttext_is_loaded_by_its_name_and_has_reasons_too(tmp_path):
     folder = tmp_path / FASTTEXT
     folder.mkdir(parents=True)
-    (folder / PUBLISHED[FASTTEXT].file).symlink_to(default_weight("quality.ftz"))
+    (folder / PUBLISHED[FASTTEXT].file).symlink_to(default_weight("fasttext.ftz"))
     scores = load_published(FASTTEXT, tmp_path).score_texts(["a lesson", "", "a \ud800 b", "sale"])
     assert scores.reasons == [None, NO_TOKEN, INVALID_UNICODE, None]
-    values = scores.columns["score_fasttext"].tolist()
+    values = scores.columns["fasttext"].tolist()
     assert [math.isnan(value) for value in values] == [False, True, True, False]
 
 
 def test_a_fasttext_score_is_that_of_the_model_alone():
-    model = load_fasttext(str(default_weight("quality.ftz")))
+    model = load_fasttext(str(default_weight("fasttext.ftz")))
     scores = FastTextClassifier(model, "score").score_texts(["a lesson\nin two lines"])
     assert (
         scores.columns["score"].tolist() == model.score_texts(["a lesson\nin two lines"]).tolist()

@@ -1,0 +1,100 @@
+"""Cuts applied: buckets of the members, and the one bucket and label that they come to."""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import add
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from curation.config import LabelConfig
+from curation.label.combination import combination_of
+from curation.label.cuts import N_BUCKETS
+
+LABEL_FLOORS = (("high", 19), ("medium-high", 18), ("medium", 12), ("medium-low", 7), ("low", 0))
+"""Lowest bucket of each label. Table 2 of the paper."""
+
+
+def with_cuts(scored: DataFrame, edges: DataFrame) -> DataFrame:
+    """`scored`, the map `cuts` by member that is good for each document, and where it is from.
+
+    `cuts`, `cuts_batch` and `cuts_crawl` are null where there are none.
+
+    Args:
+        scored: Documents: `crawl`, `language`, and more.
+        edges: `language`, `member`, `edges`, `batch`, `cuts_crawl` (whose scores were cut), and
+            `crawl`, whose documents they are for; without that column, for those of all.
+    """
+    key = ["crawl", "language"] if "crawl" in edges.columns else ["language"]
+    by_member = F.map_from_entries(F.collect_list(F.struct("member", "edges")))
+    told = edges.groupBy(*key).agg(
+        by_member.alias("cuts"), F.max("batch").alias("cuts_batch"),
+        F.max("cuts_crawl").alias("cuts_crawl"),
+    )  # fmt: skip
+    return scored.join(F.broadcast(told), key, "left")
+
+
+def with_buckets(scored: DataFrame, conf: LabelConfig) -> DataFrame:
+    """Documents with `scores` and `cuts`, and their `buckets`, `bucket` and `label`.
+
+    A member without a score has no part in a document's bucket. `bucket` and `label` are null
+    where no member has one.
+    """
+    found = scored.withColumn("buckets", _buckets(conf))
+    if conf.ensemble == "maximum":
+        values = [F.col("buckets")[name] for name in conf.members]
+        highest = F.greatest(*values) if len(values) > 1 else values[0]
+        bucketed = found.withColumn("bucket", highest)
+    else:
+        bucketed = found.withColumn("bucket", _bucket(conf.ensemble, combined(conf)))
+    return bucketed.withColumn("label", label_of(F.col("bucket")))
+
+
+def combined(conf: LabelConfig) -> Column:
+    """One score of all members, for `mean_rank` and `logistic`; null where it cannot be had.
+
+    Raises:
+        As `combination_of`.
+    """
+    if conf.ensemble == "logistic":
+        return _logistic(conf)
+    ranks = F.array_compact(F.array(*[_rank(name) for name in conf.members]))
+    total = F.aggregate(ranks, F.lit(0.0), lambda so_far, rank: so_far + rank)
+    return F.when(F.size(ranks) > 0, total / F.size(ranks)).cast("float")
+
+
+def _logistic(conf: LabelConfig) -> Column:
+    found = combination_of(conf)
+    terms = [F.lit(w) * F.col("scores")[name] for name, w in sorted(found.weights.items())]
+    logit = reduce(add, terms) + found.bias
+    return (1.0 / (1.0 + F.exp(-logit))).cast("float")
+
+
+def _buckets(conf: LabelConfig) -> Column:
+    """Bucket by member, of those that have one."""
+    names = F.array(*[F.lit(name) for name in conf.members])
+    values = F.array(*[_bucket(name, F.col("scores")[name]) for name in conf.members])
+    return F.map_filter(F.map_from_arrays(names, values), lambda _, bucket: bucket.isNotNull())
+
+
+def _bucket(member: str, score: Column) -> Column:
+    """Number of the member's edges that `score` reaches: 0..19. Null without score or edges."""
+    edges = F.col("cuts")[member]
+    reached = F.size(F.filter(edges, lambda edge: score >= edge))
+    return F.when(score.isNotNull() & ~F.isnan(score) & edges.isNotNull(), reached)
+
+
+def _rank(member: str) -> Column:
+    """Share of weight below the score, 0..1: evenly between two edges, the middle outside them."""
+    edges, score = F.col("cuts")[member], F.col("scores")[member].cast("double")
+    bucket = _bucket(member, F.col("scores")[member])
+    below, above = F.get(edges, bucket - 1), F.get(edges, bucket)
+    part = F.coalesce((score - below) / (above - below), F.lit(0.5))
+    return (bucket + part) / N_BUCKETS
+
+
+def label_of(bucket: Column) -> Column:
+    """The label of a bucket."""
+    named = [F.when(bucket >= floor, F.lit(name)) for name, floor in LABEL_FLOORS]
+    return F.coalesce(*named)

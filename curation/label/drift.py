@@ -1,0 +1,74 @@
+"""What earlier cuts would have called today's documents: drift between crawls and batches."""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import and_
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from curation.config import LabelConfig
+from curation.label.buckets import with_buckets, with_cuts
+
+
+def label_drift(
+    scored: DataFrame, labels: DataFrame, cuts: DataFrame, batch: int, conf: LabelConfig
+) -> DataFrame:
+    """Rows of LABEL_DRIFT.
+
+    Two comparisons: with the cuts of the crawl before (the one whose id sorts before it), which
+    tells whether a crawl is better or worse; and with a crawl's own cuts of the batch before.
+
+    Args:
+        scored: Documents with their scores, language and words.
+        labels: Their rows of LABELS.
+        cuts: Rows of BUCKET_EDGES, of all batches.
+        batch: The batch whose cuts are in force.
+        conf: The ensemble.
+    """
+    now = labels.select("doc_id", "label")
+    parts = [
+        _against(scored, now, earlier, against, conf)
+        for against, earlier in (
+            ("crawl", of_crawl_before(cuts, batch)),
+            ("batch", of_batch_before(cuts, batch)),
+        )
+    ]
+    return parts[0].unionByName(parts[1])
+
+
+def of_crawl_before(cuts: DataFrame, batch: int) -> DataFrame:
+    """For each crawl of `batch` but the first, the cuts of the crawl before it."""
+    ours = cuts.where(F.col("batch") == batch)
+    crawls = ours.select("crawl").distinct()
+    before = F.lag("crawl").over(Window.orderBy("crawl")).alias("cuts_crawl")
+    pairs = crawls.select("crawl", before).where("cuts_crawl IS NOT NULL")
+    return ours.withColumnRenamed("crawl", "cuts_crawl").join(F.broadcast(pairs), "cuts_crawl")
+
+
+def of_batch_before(cuts: DataFrame, batch: int) -> DataFrame:
+    """For each crawl and language of `batch`, its cuts of the newest batch before."""
+    key = ["crawl", "language", "models"]
+    ours = cuts.where(F.col("batch") == batch).select(*key).distinct()
+    older = cuts.where(F.col("batch") < batch).join(F.broadcast(ours), key)
+    newest = F.max("batch").over(Window.partitionBy("crawl", "language"))
+    ranked = older.withColumn("newest", newest).where("batch = newest")
+    return ranked.withColumn("cuts_crawl", F.col("crawl"))
+
+
+def _against(
+    scored: DataFrame, now: DataFrame, earlier: DataFrame, against: str, conf: LabelConfig
+) -> DataFrame:
+    needed = [*conf.members, *([] if conf.ensemble == "maximum" else [conf.ensemble])]
+    # Cuts of other members would give a bucket of the few that are left.
+    whole = [F.col("cuts")[name].isNotNull() for name in needed]
+    cut = with_cuts(scored, earlier).where(reduce(and_, whole))
+    before = with_buckets(cut, conf).withColumnRenamed("label", "label_before")
+    told = before.where("bucket IS NOT NULL").join(now, "doc_id")
+    return told.groupBy(
+        "crawl", "language", F.lit(against).alias("against"), F.col("cuts_batch").alias("cuts"),
+        "cuts_crawl", "label_before", "label",
+    ).agg(
+        F.count(F.lit(1)).alias("n_documents"), F.sum("n_words").cast("long").alias("n_words")
+    )  # fmt: skip
