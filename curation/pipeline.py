@@ -62,7 +62,7 @@ STAGES: tuple[Stage, ...] = (
         run="curation.measure.stage:measure",
         identity="curation.measure.stage:identity",
         after=("s01_extract",),
-        version=3,
+        version=4,
     ),
     Stage(
         name="s03_dedup",

@@ -45,12 +45,17 @@ def codes_of(text: str) -> Codes:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
 
 
+def _is_capital(character: str) -> bool:
+    """Whether it is an upper-case letter: a Roman numeral, or a letter in a circle, is not."""
+    return character.isupper() and character.isalpha()
+
+
 def _bits() -> NDArray[np.uint16]:
     """Bits of every code point, shape (0x110000,)."""
     characters = [chr(code) for code in range(sys.maxunicode + 1)]
     bits = np.zeros(len(characters), np.uint16)
     for bit, method in ((SPACE, str.isspace), (LETTER, str.isalpha), (DECIMAL, str.isdecimal),
-                        (UPPER, str.isupper)):  # fmt: skip
+                        (UPPER, _is_capital)):  # fmt: skip
         bits |= np.fromiter(map(method, characters), bool, len(characters)) * np.uint16(bit)
     for bit, members in ((PLAIN, _PLAIN), (BLANK, "\t\n\r\b "), (BRACKET, "{}⟨⟩[]()"),
                          (IN_URL, _IN_URL), (MATH, _MATH_SIGNS), (TERMINAL, _TERMINAL + _WIDE),

@@ -105,9 +105,10 @@ def _without_latex(text: str) -> tuple[int, str]:
     between = [text[end:start] for (_, end), (start, _) in pairwise(spans)]
     # A line end keeps apart what a formula kept apart.
     outside = "\n".join(between)
-    rest = _COMMAND.sub("", outside) if "\\" in outside else outside
+    # So does it where a command stood: symbols at its two sides are no run.
+    rest, n_commands = _COMMAND.subn("\n", outside) if "\\" in outside else (outside, 0)
     n_formulas = len(text) - sum(map(len, between))
-    return n_formulas + len(outside) - len(rest), rest
+    return n_formulas + len(outside) - (len(rest) - n_commands), rest
 
 
 def _formula_spans(text: str) -> Iterator[tuple[int, int]]:

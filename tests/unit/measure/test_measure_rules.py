@@ -6,7 +6,7 @@ import pytest
 
 from curation.config import RunConfig
 from curation.errors import ConfigError
-from curation.label import identity
+from curation.label.stage import identity
 from curation.measure.by_language import UNSPACED
 from curation.measure.rules import (
     PRESETS,
