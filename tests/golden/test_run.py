@@ -167,7 +167,7 @@ def test_a_changed_threshold_redoes_what_depends_on_it_and_nothing_else(golden_r
     run("run", str(CONF), "--out", str(out), "--only", "s01,s02,s03,s04,s05", *settings)
     after = versions(out)
     changed = {name for name in after if after[name] != before[name]}
-    assert changed == {"attempts", "funnel", "labels", "bucket_edges"}
+    assert changed == {"attempts", "funnel", "labels", "bucket_edges", "label_drift"}
 
 
 def test_analysts_read_the_same_rows_with_deltalake_and_duckdb(golden_run, tables):
