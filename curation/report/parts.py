@@ -109,10 +109,10 @@ def filled(found: Sequence[Sample]) -> tuple[Sample, ...]:
     return tuple(sample for sample in found if sample.panes)
 
 
-def page_pane(page: samples.Page, note: str = "") -> Pane:
-    """A page's title and beginning, under `note` and its address."""
+def page_pane(page: samples.Page, note: str = "", n_chars: int = SAMPLE_CHARS) -> Pane:
+    """A page's title and its first `n_chars` characters, under `note` and its address."""
     title = one_line(page.title, URL_CHARS)
-    text = excerpt(page.text, SAMPLE_CHARS)
+    text = excerpt(page.text, n_chars)
     return Pane(caption(note, page.url), f"{title}\n\n{text}" if title else text)
 
 

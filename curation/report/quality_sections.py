@@ -18,6 +18,8 @@ from curation.report.run import Run
 from curation.report.wording import compact, one_line, percent
 
 PAGES_PER_LABEL = 10
+LABEL_CHARS = 320
+"""Characters of each: ten side by side are to be judged, not read."""
 MAX_CLASSES = 30
 
 
@@ -68,7 +70,7 @@ def _label_pane(page: samples.LabelledPage) -> Pane:
     fate = "kept" if page.drop_reason is None else f"dropped: {page.drop_reason}"
     classes = ", ".join(c.replace("_", " ") for c in (page.domain, page.speech) if c)
     note = ", ".join(part for part in (f"bucket {page.bucket}", fate) if part)
-    return page_pane(page.page, f"{note}. {classes}" if classes else note)
+    return page_pane(page.page, f"{note}. {classes}" if classes else note, LABEL_CHARS)
 
 
 def ensemble(run: Run) -> Section:
