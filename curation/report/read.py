@@ -65,7 +65,7 @@ def funnel(run: Run) -> list[FunnelRow]:
     """As `funnel_rows`, of an open run; empty where no account has been written."""
     if not run.has("funnel"):
         return []
-    reasons = _reasons(run)
+    reasons = _counts(run, "reasons")
     rows = run.rows(
         lambda stage, done, unfinished, rows_in, rows_out, tokens, seconds: FunnelRow(
             stage, done, unfinished, rows_in, rows_out, reasons.get(stage, {}), tokens, seconds
@@ -89,12 +89,18 @@ def _latest(run: Run) -> str:
     )
 
 
-def _reasons(run: Run) -> dict[str, dict[str, int]]:
-    """Rows that did not go on, by stage and reason, the most frequent first."""
+def funnel_notes(run: Run) -> dict[str, dict[str, int]]:
+    """What else happened, by stage and kind, the most frequent first. Reads `funnel`."""
+    return _counts(run, "notes")
+
+
+def _counts(run: Run, column: str) -> dict[str, dict[str, int]]:
+    """Sums of a map of the accounts, by stage and key, the greatest first."""
     found: dict[str, dict[str, int]] = {}
     counts = run.rows(
         lambda stage, reason, n: (stage, reason, n),
-        f"{_latest(run)}, entries AS (SELECT stage, unnest(map_entries(reasons)) AS e FROM latest) "
+        f"{_latest(run)}, "
+        f"entries AS (SELECT stage, unnest(map_entries({column})) AS e FROM latest) "
         "SELECT stage, e.key, sum(e.value) AS n FROM entries GROUP BY stage, e.key "
         "HAVING sum(e.value) > 0 ORDER BY stage, n DESC, e.key",
     )

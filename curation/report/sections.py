@@ -98,6 +98,9 @@ def funnel(run: Run) -> Section:
         "Rows in = rows out + the rows that did not go on, for each stage. "
         "Time is the sum over units, which may run side by side."
     )
+    notes = read.funnel_notes(run)
+    told = "; ".join(f"{stage}: {_told(counts)}" for stage, counts in sorted(notes.items()))
+    note += f" Noted beside: {told}." if told else ""
     figure = Figure(
         "Rows through the stages: blue went on, orange did not", plots.funnel_plot(rows)
     )
@@ -105,6 +108,10 @@ def funnel(run: Run) -> Section:
 
 
 _STAGE_DOCS = {stage.name: stage.doc for stage in STAGES}
+
+
+def _told(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{one_line(kind, 60)} {n:,}" for kind, n in counts.items())
 
 
 def _funnel_row(row: read.FunnelRow) -> list[str | tuple[Cell, ...]]:

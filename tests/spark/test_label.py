@@ -208,7 +208,6 @@ def test_ten_million_documents_are_cut_within_the_stated_error(spark):
     ]
     (sums,) = frame.agg(F.sum("n_bytes").alias("total"), *below).collect()
     off = [abs(sums[f"b{k}"] / sums["total"] - k / 20) for k in range(1, 20)]
-    print(f"largest error {max(off):.5f}, bound {row['max_error']:.5f}")
     assert 0 < max(off) < row["max_error"]
 
 

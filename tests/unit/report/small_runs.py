@@ -124,6 +124,7 @@ def write_whole_run(out):
     write(out, schemas.FUNNEL, [
         account("s02_measure", "c1", 2, 1, 1, {}, 20, 2.0),
         account("s03_dedup", "corpus", 1, 4, 3, {"near_duplicate": 1}, 80),
+        account("s04_score", "c1", 1, 3, 3, {}, 80) | {"notes": [("batches_halved", 2)]},
         account("s06_rephrase", "corpus", 1, 4, 2, {"no_marker": 1, "<u>": 1}, 55),
     ])  # fmt: skip
     write(out, schemas.CLUSTERS, [

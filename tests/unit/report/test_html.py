@@ -118,9 +118,9 @@ def test_pages_of_a_label_say_their_bucket_and_fate(whole_page):
     assert "bucket 5, dropped: too_few_words. Games http://a.example/d3?q=<b>" in whole_page.text
 
 
-def test_a_sample_is_cut_to_600_characters(whole_page):
-    assert "f" * 600 + " …" in whole_page.text
-    assert "f" * 601 not in whole_page.text
+def test_a_labelled_page_is_cut_to_320_characters(whole_page):
+    assert "f" * 320 + " …" in whole_page.text
+    assert "f" * 321 not in whole_page.text
 
 
 def test_the_blend_is_shown_by_source(whole_page):

@@ -32,7 +32,11 @@ def test_a_unit_that_has_begun_again_is_unfinished_and_not_summed(half_run):
 
 def test_the_funnel_is_in_the_order_of_the_flow(whole_run):
     names = [row.stage for row in read.funnel_rows(whole_run)]
-    assert names == ["s01_extract", "s02_measure", "s03_dedup", "s06_rephrase"]
+    assert names == ["s01_extract", "s02_measure", "s03_dedup", "s04_score", "s06_rephrase"]
+
+
+def test_what_else_happened_is_told_by_stage(whole):
+    assert read.funnel_notes(whole) == {"s04_score": {"batches_halved": 2}}
 
 
 def test_a_run_without_accounts_has_an_empty_funnel(tmp_path):
