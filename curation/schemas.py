@@ -541,8 +541,8 @@ BUCKET_EDGES = Table(
                "Ascending; a score equal to an edge lies above it"),
         column("n_documents", _LONG, "Documents that have the score"),
         column("n_drawn", _LONG, "Of these, documents that the cuts come from"),
-        column("max_error", _DOUBLE, "Most by which the share of weight below a cut is off, with "
-               "probability 1 - 1e-6; 0: all documents were taken"),
+        column("max_error", _DOUBLE, "By how much the share of weight below a cut may be "
+               "off: Hoeffding's inequality at 1e-6, sizes taken as given; 0: all were taken"),
     ]),
     key=("batch", "crawl", "language", "member"),
 )  # fmt: skip

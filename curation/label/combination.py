@@ -42,7 +42,7 @@ def load_combination(path: Path) -> Combination:
         raise InputError(
             f"{path}: no such combination; models/classifiers/train.py writes one"
         ) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: not a combination of columns, weights, bias: {error}") from error
     if not all(map(math.isfinite, [found.bias, *found.weights.values()])):
         raise InputError(f"{path}: weights and bias must be finite")

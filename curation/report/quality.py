@@ -192,18 +192,19 @@ class Decider:
     """Documents for which no other member has as high a one."""
     n_shared: int
     n_high_alone: int
-    """Of those alone, documents that it makes high or medium-high."""
+    """Documents that it alone makes high or medium-high."""
 
 
 def deciders(run: Run) -> list[Decider]:
     """Every member of the ensemble. Reads `labels`."""
     return run.rows(
         Decider,
-        "WITH tops AS (SELECT buckets, bucket, list_max(map_values(buckets)) AS top FROM labels), "
-        "entries AS (SELECT unnest(map_entries(buckets)) AS e, bucket, top, "
+        "WITH tops AS (SELECT buckets, list_max(map_values(buckets)) AS top FROM labels), "
+        "entries AS (SELECT unnest(map_entries(buckets)) AS e, top, "
+        f"len(list_filter(map_values(buckets), lambda b: b >= {TOP_BUCKET})) AS n_high, "
         "len(list_filter(map_values(buckets), lambda b: b = top)) AS n_top FROM tops) "
         "SELECT e.key, count(*) FILTER (n_top = 1), count(*) FILTER (n_top > 1), "
-        f"count(*) FILTER (n_top = 1 AND top >= {TOP_BUCKET}) "
+        f"count(*) FILTER (n_high = 1 AND top >= {TOP_BUCKET}) "
         "FROM entries WHERE e.value = top GROUP BY e.key ORDER BY e.key",
     )
 

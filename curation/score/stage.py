@@ -23,7 +23,9 @@ def score(work: Work) -> Account:
     everything = work.read(DOCUMENTS)
     wanted = in_language(everything, work.conf.score)
     models = models_fingerprint(work.conf)
-    earlier = work.read(SCORES).where(F.col("models") == models)
+    # Those of documents that are no longer wanted, or no longer there, go.
+    kept = work.read(SCORES).where(F.col("models") == models)
+    earlier = kept.join(wanted.select("doc_id"), "doc_id", "left_semi")
     todo = wanted.join(earlier, "doc_id", "left_anti").select("doc_id", "crawl", "chunk", "text")
     # A chunk's documents lie in a few files: spread over all cores, not over the files.
     spread = todo.repartition(work.conf.spark.shuffle_partitions, "doc_id")
