@@ -16,6 +16,11 @@ LABEL_FLOORS = (("high", 19), ("medium-high", 18), ("medium", 12), ("medium-low"
 """Lowest bucket of each label. Table 2 of the paper."""
 
 
+def needed_cuts(conf: LabelConfig) -> tuple[str, ...]:
+    """Members whose cuts a bucket rests on: those of the ensemble, and their combined score."""
+    return conf.members if conf.ensemble == "maximum" else (*conf.members, conf.ensemble)
+
+
 def with_cuts(scored: DataFrame, edges: DataFrame) -> DataFrame:
     """`scored`, the map `cuts` by member that is good for each document, and where it is from.
 

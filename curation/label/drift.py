@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from curation.config import LabelConfig
-from curation.label.buckets import with_buckets, with_cuts
+from curation.label.buckets import needed_cuts, with_buckets, with_cuts
 
 
 def label_drift(
@@ -60,9 +60,8 @@ def of_batch_before(cuts: DataFrame, batch: int) -> DataFrame:
 def _against(
     scored: DataFrame, now: DataFrame, earlier: DataFrame, against: str, conf: LabelConfig
 ) -> DataFrame:
-    needed = [*conf.members, *([] if conf.ensemble == "maximum" else [conf.ensemble])]
     # Cuts of other members would give a bucket of the few that are left.
-    whole = [F.col("cuts")[name].isNotNull() for name in needed]
+    whole = [F.col("cuts")[name].isNotNull() for name in needed_cuts(conf)]
     cut = with_cuts(scored, earlier).where(reduce(and_, whole))
     before = with_buckets(cut, conf).withColumnRenamed("label", "label_before")
     told = before.where("bucket IS NOT NULL").join(now, "doc_id")

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from curation.config import LabelConfig, RunConfig
 from curation.errors import ConfigError, InputError
-from curation.label.buckets import combined, with_buckets, with_cuts
+from curation.label.buckets import combined, needed_cuts, with_buckets, with_cuts
 from curation.label.combination import combination_file, combination_of
 from curation.label.cuts import bucket_edges
 from curation.label.drift import label_drift
@@ -84,8 +84,7 @@ def _earlier_batch(work: Work) -> int:
             f"label.cuts_of: batch {batch} cut the scores of other models; take `own`, or score "
             "with those again"
         )
-    needed = {*conf.members, *([] if conf.ensemble == "maximum" else [conf.ensemble])}
-    if absent := needed - {row["member"] for row in of_batch}:
+    if absent := {*needed_cuts(conf)} - {row["member"] for row in of_batch}:
         raise InputError(f"label.cuts_of: batch {batch} has no cuts of {', '.join(sorted(absent))}")
     return batch
 
