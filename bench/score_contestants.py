@@ -57,6 +57,7 @@ def make_load(texts: Sequence[str], path: Path, *, rows_per_batch: int) -> Load:
         "doc_id": [f"{n:08}" for n in range(len(texts))],
         "crawl": ["bench"] * len(texts),
         "chunk": ["0"] * len(texts),
+        "text_hash": [0] * len(texts),
         "text": list(texts),
     })  # fmt: skip
     pq.write_table(rows, path, row_group_size=len(texts))

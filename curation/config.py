@@ -296,6 +296,19 @@ class MemberConfig(Section):
             raise ValueError("columns: a fastText member gives one, as in {fasttext: hq}")
         return self
 
+    @model_validator(mode="after")
+    def _has_no_idle_setting(self) -> MemberConfig:
+        idle = [name for name in _OF_NETWORKS if getattr(self, name) is not None]
+        if self.kind == "fasttext" and idle:
+            raise ValueError(
+                f"{', '.join(idle)}: without effect on fastText, which reads all of a text, alone "
+                "and on the CPU; leave it out"
+            )
+        return self
+
+
+_OF_NETWORKS = ("max_tokens", "tokens_per_batch", "device")
+
 
 SHIPPED_MEMBERS = {
     "fasttext": MemberConfig(kind="fasttext", model="shipped", columns={"fasttext": "hq"}),
@@ -330,10 +343,15 @@ class ScoreConfig(Section):
 
     @model_validator(mode="after")
     def _columns_differ(self) -> ScoreConfig:
-        given = [name for member in self.members.values() for name in member.columns]
-        twice = sorted({name for name in given if given.count(name) > 1})
-        if twice:
-            raise ValueError(f"members: two of them give the column {', '.join(twice)}")
+        givers: dict[str, str] = {}
+        for name, member in self.members.items():
+            for column in member.columns:
+                if column in givers:
+                    raise ValueError(
+                        f"members: {givers[column]} and {name} both give the column {column}; "
+                        "rename one"
+                    )
+                givers[column] = name
         return self
 
 

@@ -97,7 +97,7 @@ STAGES: tuple[Stage, ...] = (
         run="curation.score.stage:score",
         identity="curation.score.kernel:identity",
         after=("s03_dedup",),
-        version=2,
+        version=3,
     ),
     Stage(
         name="s05_label",
@@ -110,7 +110,7 @@ STAGES: tuple[Stage, ...] = (
         run="curation.label.stage:label",
         identity="curation.label.stage:identity",
         after=("s04_score",),
-        version=3,
+        version=4,
     ),
     Stage(
         name="s06_rephrase",

@@ -512,6 +512,7 @@ SCORES = Table(
     columns=pa.schema([
         *_KEY,
         column("models", _STRING, "Fingerprint of the models and settings that gave the scores"),
+        column("text_hash", _LONG, "xxHash64 of the text that was read: another is scored again"),
         column("scores", pa.map_(_STRING, _FLOAT),
                "Numbers by column of `score.members`, e.g. `scores['edu']`; absent: no score"),
         column("classes", pa.map_(_STRING, _STRING),
@@ -535,16 +536,18 @@ BUCKET_EDGES = Table(
         column("crawl", _STRING, "Crawl whose scores were cut"),
         column("language", _STRING, "Language of the documents"),
         column("member", _STRING, "Column of `scores.scores`; mean_rank or logistic: of all"),
+        optional("combines", _STRING, "What a score of all is made of: its members, or the hash of "
+                 "the logistic combination; null: a member's own"),
         column("models", _STRING, "As in `scores`: cuts are good for scores of these models alone"),
         column("weight", _STRING, "bytes | documents | tokens"),
         column("edges", pa.list_(pa.field("element", _FLOAT, nullable=False)),
                "Ascending; a score equal to an edge lies above it"),
         column("n_documents", _LONG, "Documents that have the score"),
         column("n_drawn", _LONG, "Of these, documents that the cuts come from"),
-        column("max_error", _DOUBLE, "By how much the share of weight below a cut may be "
-               "off: Hoeffding's inequality at 1e-6, sizes taken as given; 0: all were taken"),
+        column("max_error", _DOUBLE, "By how much the share of weight at a cut may be off, but for "
+               "a probability of 1e-6: Bernstein's inequality; 0: all were taken"),
     ]),
-    key=("batch", "crawl", "language", "member"),
+    key=("batch", "crawl", "language", "models", "member"),
 )  # fmt: skip
 
 LABELS = Table(
@@ -584,7 +587,7 @@ LABEL_DRIFT = Table(
         column("n_documents", _LONG, "Documents"),
         column("n_words", _LONG, "Their words"),
     ]),
-    key=("crawl", "language", "against", "label_before", "label"),
+    key=("crawl", "language", "against", "cuts", "cuts_crawl", "label_before", "label"),
 )  # fmt: skip
 
 _PROMPTED = (

@@ -65,6 +65,11 @@ def version(out: Path, table: str) -> int:
     return len(list(log.glob("*.json"))) - 1
 
 
+def data_files(out: Path, table: str) -> list[Path]:
+    """Files of a table's rows, whether a commit names them or not."""
+    return list((out / "tables" / table).rglob("*.parquet"))
+
+
 def versions(out: Path) -> dict[str, int]:
     """Delta version by table."""
     folders = sorted(path for path in (out / "tables").iterdir() if path.is_dir())

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from functools import reduce
-from operator import add
+from operator import add, or_
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from curation.config import LabelConfig
-from curation.label.combination import combination_of
+from curation.label.combination import combination_file, combination_of
 from curation.label.cuts import N_BUCKETS
+from curation.tokens.files import sha256_of
 
 LABEL_FLOORS = (("high", 19), ("medium-high", 18), ("medium", 12), ("medium-low", 7), ("low", 0))
 """Lowest bucket of each label. Table 2 of the paper."""
@@ -21,17 +22,42 @@ def needed_cuts(conf: LabelConfig) -> tuple[str, ...]:
     return conf.members if conf.ensemble == "maximum" else (*conf.members, conf.ensemble)
 
 
+def combines(conf: LabelConfig) -> str:
+    """What tells one combined score from another: its members, or the hash of the combination.
+
+    Raises:
+        InputError: the file of the combination is missing.
+    """
+    if conf.ensemble == "logistic":
+        return sha256_of(combination_file(conf))
+    return ", ".join(sorted(conf.members))
+
+
+def in_force(cuts: DataFrame, batch: int, conf: LabelConfig) -> DataFrame:
+    """The cuts of `batch`, for the documents that they are good for."""
+    return for_documents(cuts.where(F.col("batch") == batch), conf)
+
+
+def for_documents(edges: DataFrame, conf: LabelConfig) -> DataFrame:
+    """`edges` as `with_cuts` takes them: for their own crawls, or from one of them for all."""
+    if conf.cuts_from:
+        one = edges.where(F.col("crawl") == conf.cuts_from)
+        return one.withColumnRenamed("crawl", "cuts_crawl")
+    return edges.withColumn("cuts_crawl", F.col("crawl"))
+
+
 def with_cuts(scored: DataFrame, edges: DataFrame) -> DataFrame:
     """`scored`, the map `cuts` by member that is good for each document, and where it is from.
 
     `cuts`, `cuts_batch` and `cuts_crawl` are null where there are none.
 
     Args:
-        scored: Documents: `crawl`, `language`, and more.
-        edges: `language`, `member`, `edges`, `batch`, `cuts_crawl` (whose scores were cut), and
-            `crawl`, whose documents they are for; without that column, for those of all.
+        scored: Documents: `crawl`, `language`, `models`, and more.
+        edges: `language`, `models`, `member`, `edges`, `batch`, `cuts_crawl` (whose scores were
+            cut), and `crawl`, whose documents they are for; without that column, for those of all.
     """
-    key = ["crawl", "language"] if "crawl" in edges.columns else ["language"]
+    of_crawl = ["crawl"] if "crawl" in edges.columns else []
+    key = [*of_crawl, "language", "models"]
     by_member = F.map_from_entries(F.collect_list(F.struct("member", "edges")))
     told = edges.groupBy(*key).agg(
         by_member.alias("cuts"), F.max("batch").alias("cuts_batch"),
@@ -48,12 +74,36 @@ def with_buckets(scored: DataFrame, conf: LabelConfig) -> DataFrame:
     """
     found = scored.withColumn("buckets", _buckets(conf))
     if conf.ensemble == "maximum":
-        values = [F.col("buckets")[name] for name in conf.members]
-        highest = F.greatest(*values) if len(values) > 1 else values[0]
-        bucketed = found.withColumn("bucket", highest)
+        bucketed = found.withColumn("bucket", _highest(conf))
     else:
         bucketed = found.withColumn("bucket", _bucket(conf.ensemble, combined(conf)))
     return bucketed.withColumn("label", label_of(F.col("bucket")))
+
+
+def _highest(conf: LabelConfig) -> Column:
+    """The highest bucket of the members that tell documents apart; of all, where none does.
+
+    A member that gives most documents of a group one score has 19 equal cuts, and every one of
+    them reaches the highest bucket: it would make all documents high.
+    """
+    buckets = {name: F.col("buckets")[name] for name in conf.members}
+    telling = [F.when(_differ(name), bucket) for name, bucket in buckets.items()]
+    highest = F.array_max(F.array(*telling))
+    return F.coalesce(highest, F.array_max(F.array(*buckets.values())))
+
+
+def tells_apart(conf: LabelConfig) -> Column:
+    """Whether the cuts that a document's bucket rests on differ from each other.
+
+    Where they do not (one document, one score for all) a high bucket means nothing.
+    """
+    names = conf.members if conf.ensemble == "maximum" else (conf.ensemble,)
+    return F.coalesce(reduce(or_, [_differ(name) for name in names]), F.lit(False))
+
+
+def _differ(member: str) -> Column:
+    edges = F.col("cuts")[member]
+    return F.coalesce(F.get(edges, 0) < F.get(edges, N_BUCKETS - 2), F.lit(False))
 
 
 def combined(conf: LabelConfig) -> Column:

@@ -32,11 +32,12 @@ def load_combination(path: Path) -> Combination:
     """The combination in the JSON file `path`: `columns`, `weights`, `bias`.
 
     Raises:
-        InputError: the file is missing, or not such a file.
+        InputError: the file is missing, or not such a file, or it names a column twice.
     """
     try:
         read = json.loads(path.read_text(encoding="utf-8"))
-        weights = dict(zip(read["columns"], map(float, read["weights"]), strict=True))
+        columns = list(read["columns"])
+        weights = dict(zip(columns, map(float, read["weights"]), strict=True))
         found = Combination(weights, float(read["bias"]))
     except FileNotFoundError as error:
         raise InputError(
@@ -44,6 +45,8 @@ def load_combination(path: Path) -> Combination:
         ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: not a combination of columns, weights, bias: {error}") from error
+    if len(weights) < len(columns):
+        raise InputError(f"{path}: a column counts once, found {', '.join(map(str, columns))}")
     if not all(map(math.isfinite, [found.bias, *found.weights.values()])):
         raise InputError(f"{path}: weights and bias must be finite")
     return found

@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from curation.config import LabelConfig
-from curation.label.buckets import needed_cuts, with_buckets, with_cuts
+from curation.label.buckets import for_documents, needed_cuts, with_buckets, with_cuts
 
 
 def label_drift(
@@ -18,12 +18,13 @@ def label_drift(
     """Rows of LABEL_DRIFT.
 
     Two comparisons: with the cuts of the crawl before (the one whose id sorts before it), which
-    tells whether a crawl is better or worse; and with a crawl's own cuts of the batch before.
+    tells whether a crawl is better or worse; and with the batch before, its cuts taken as now
+    (`label.cuts_from`).
 
     Args:
         scored: Documents with their scores, language and words.
         labels: Their rows of LABELS.
-        cuts: Rows of BUCKET_EDGES, of all batches.
+        cuts: Rows of BUCKET_EDGES, of all batches that came to their end.
         batch: The batch whose cuts are in force.
         conf: The ensemble.
     """
@@ -32,7 +33,7 @@ def label_drift(
         _against(scored, now, earlier, against, conf)
         for against, earlier in (
             ("crawl", of_crawl_before(cuts, batch)),
-            ("batch", of_batch_before(cuts, batch)),
+            ("batch", of_batch_before(cuts, batch, conf)),
         )
     ]
     return parts[0].unionByName(parts[1])
@@ -47,14 +48,13 @@ def of_crawl_before(cuts: DataFrame, batch: int) -> DataFrame:
     return ours.withColumnRenamed("crawl", "cuts_crawl").join(F.broadcast(pairs), "cuts_crawl")
 
 
-def of_batch_before(cuts: DataFrame, batch: int) -> DataFrame:
-    """For each crawl and language of `batch`, its cuts of the newest batch before."""
+def of_batch_before(cuts: DataFrame, batch: int, conf: LabelConfig) -> DataFrame:
+    """For each crawl, language and models of `batch`, its cuts of the newest batch before."""
     key = ["crawl", "language", "models"]
     ours = cuts.where(F.col("batch") == batch).select(*key).distinct()
     older = cuts.where(F.col("batch") < batch).join(F.broadcast(ours), key)
-    newest = F.max("batch").over(Window.partitionBy("crawl", "language"))
-    ranked = older.withColumn("newest", newest).where("batch = newest")
-    return ranked.withColumn("cuts_crawl", F.col("crawl"))
+    newest = F.max("batch").over(Window.partitionBy(*key))
+    return for_documents(older.withColumn("newest", newest).where("batch = newest"), conf)
 
 
 def _against(

@@ -9,22 +9,29 @@ from __future__ import annotations
 
 import hashlib
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 from curation.config import LabelConfig, RunConfig
 from curation.errors import ConfigError, InputError
-from curation.label.buckets import combined, needed_cuts, with_buckets, with_cuts
-from curation.label.combination import combination_file, combination_of
+from curation.label.buckets import (
+    combined,
+    combines,
+    in_force,
+    needed_cuts,
+    tells_apart,
+    with_buckets,
+    with_cuts,
+)
+from curation.label.combination import combination_of
 from curation.label.cuts import bucket_edges
 from curation.label.drift import label_drift
 from curation.measure.rules import drop_reason, drop_reasons, rules
 from curation.schemas import BUCKET_EDGES, DOCUMENTS, LABEL_DRIFT, LABELS, MEASURES, SCORES
-from curation.score.members import number_columns, why_unknown
+from curation.score.members import number_columns, why_no_quality, why_unknown
 from curation.spark.funnel import Account, account
 from curation.spark.tables import small
 from curation.spark.work import Work
-from curation.tokens.files import sha256_of
 
 NO_CUTS = "no_cuts"
 """There are no cuts for the document's crawl and language."""
@@ -33,17 +40,22 @@ NO_SCORE = "no_quality_score"
 
 
 def label(work: Work) -> Account:
-    """Cut the scores into buckets, name the labels, and decide who is kept."""
+    """Cut the scores into buckets, name the labels, and decide who is kept.
+
+    Raises:
+        InputError: there are no such cuts as `label.cuts_of` and `label.cuts_from` name.
+    """
     conf = work.conf.label
     scored = scored_documents(work.read(SCORES), work.read(DOCUMENTS))
     batch = _cut(work, scored) if conf.cuts_of == "own" else _earlier_batch(work)
-    bucketed = with_buckets(with_cuts(scored, _in_force(work, batch)), conf)
+    cuts = _whole_cuts(work)
+    bucketed = with_buckets(with_cuts(scored, in_force(cuts, batch, conf)), conf)
     # A record that lies in two files, of one chunk or of two, was measured twice.
     key = ["doc_id", "crawl", "chunk"]
     measures = work.read(MEASURES).drop("language", "n_words", "n_bytes").dropDuplicates(key)
     work.write(labels(bucketed.where("bucket IS NOT NULL").join(measures, key), conf), LABELS)
     written = work.read(LABELS)
-    work.write(label_drift(scored, written, work.read(BUCKET_EDGES), batch, conf), LABEL_DRIFT)
+    work.write(label_drift(scored, written, cuts, batch, conf), LABEL_DRIFT)
     return account(scored, _outcomes(bucketed, written), "doc_id")
 
 
@@ -56,13 +68,32 @@ def scored_documents(scores: DataFrame, documents: DataFrame) -> DataFrame:
 def _cut(work: Work, scored: DataFrame) -> int:
     """Make and keep the cuts of this attempt; its number."""
     conf = work.conf.label
+    _check_cuts_from(scored, conf)
     wanted = F.map_filter("scores", lambda name, _: name.isin(list(conf.members)))
     work.write_batch(bucket_edges(scored, wanted, conf), BUCKET_EDGES)
     if conf.ensemble != "maximum":
-        ranked = with_cuts(scored, _in_force(work, work.attempt))
+        ranked = with_cuts(scored, in_force(work.read(BUCKET_EDGES), work.attempt, conf))
         one = F.create_map(F.lit(conf.ensemble), combined(conf))
-        work.add_to_batch(bucket_edges(ranked, one, conf), BUCKET_EDGES, conf.ensemble)
+        edges = bucket_edges(ranked, one, conf).withColumn("combines", F.lit(combines(conf)))
+        work.add_to_batch(edges, BUCKET_EDGES, conf.ensemble)
     return work.attempt
+
+
+def _whole_cuts(work: Work) -> DataFrame:
+    """Cuts of this attempt and of those that came to their end; others may lack a member."""
+    attempts = [work.attempt, *sorted(work.finished_attempts())]
+    return work.read(BUCKET_EDGES).where(F.col("batch").isin(attempts))
+
+
+def _check_cuts_from(rows: DataFrame, conf: LabelConfig) -> None:
+    if not conf.cuts_from:
+        return
+    crawls = sorted(row["crawl"] for row in small(rows.select("crawl").distinct()))
+    if conf.cuts_from not in crawls:
+        raise InputError(
+            f"label.cuts_from: no cuts of crawl {conf.cuts_from}; there are those of "
+            f"{', '.join(crawls) or 'none'}"
+        )
 
 
 def _earlier_batch(work: Work) -> int:
@@ -73,29 +104,28 @@ def _earlier_batch(work: Work) -> int:
     """
     conf, batch = work.conf.label, int(work.conf.label.cuts_of)
     ours = {row["models"] for row in small(work.read(SCORES).select("models").distinct())}
-    edges = work.read(BUCKET_EDGES).where("batch IS NOT NULL")  # older versions had no batches
-    rows = small(edges.select("batch", "models", "member").distinct())
+    edges = _whole_cuts(work).where(F.col("batch") != work.attempt)
+    rows = small(edges.select("batch", "models", "member", "combines").distinct())
     of_batch = [row for row in rows if row["batch"] == batch]
     if not of_batch:
         known = ", ".join(map(str, sorted({row["batch"] for row in rows}))) or "none"
         raise InputError(f"label.cuts_of: no batch {batch} in bucket_edges; there are: {known}")
-    if {row["models"] for row in of_batch} != ours:
-        raise InputError(
-            f"label.cuts_of: batch {batch} cut the scores of other models; take `own`, or score "
-            "with those again"
-        )
-    if absent := {*needed_cuts(conf)} - {row["member"] for row in of_batch}:
-        raise InputError(f"label.cuts_of: batch {batch} has no cuts of {', '.join(sorted(absent))}")
+    if complaint := _why_not_applied(of_batch, ours, conf):
+        raise InputError(f"label.cuts_of: batch {batch} {complaint}")
+    _check_cuts_from(edges.where(F.col("batch") == batch), conf)
     return batch
 
 
-def _in_force(work: Work, batch: int) -> DataFrame:
-    """The cuts of `batch`, for the documents that they are good for."""
-    edges = work.read(BUCKET_EDGES).where(F.col("batch") == batch)
-    crawl = work.conf.label.cuts_from
-    if crawl:
-        return edges.where(F.col("crawl") == crawl).withColumnRenamed("crawl", "cuts_crawl")
-    return edges.withColumn("cuts_crawl", F.col("crawl"))
+def _why_not_applied(of_batch: list[Row], models: set[str], conf: LabelConfig) -> str | None:
+    """What speaks against applying the cuts `of_batch` to scores of `models`; None: nothing."""
+    if not models <= {row["models"] for row in of_batch}:
+        return "cut the scores of other models; take `own`, or score with those again"
+    if absent := {*needed_cuts(conf)} - {row["member"] for row in of_batch}:
+        return f"has no cuts of {', '.join(sorted(absent))}"
+    combined_of = {row["combines"] for row in of_batch if row["member"] == conf.ensemble}
+    if conf.ensemble != "maximum" and combined_of != {combines(conf)}:
+        return f"has cuts of another {conf.ensemble}: {', '.join(map(str, sorted(combined_of)))}"
+    return None
 
 
 def _outcomes(bucketed: DataFrame, written: DataFrame) -> DataFrame:
@@ -110,7 +140,8 @@ def _outcomes(bucketed: DataFrame, written: DataFrame) -> DataFrame:
 
 def labels(bucketed: DataFrame, conf: LabelConfig) -> DataFrame:
     """Rows of LABELS for documents with buckets, a label, and measures."""
-    told = bucketed.withColumnRenamed("cuts", "edges").withColumnRenamed("cuts_batch", "cuts")
+    told = bucketed.withColumn("exempt", F.col("label").isin(list(conf.exempt)) & tells_apart(conf))
+    told = told.drop("cuts").withColumnRenamed("cuts_batch", "cuts")
     told = told.withColumn("toxicity", F.col("scores")["toxicity"])
     for name in ("domain", "speech"):
         told = told.withColumn(name, F.col("classes")[name])
@@ -122,8 +153,8 @@ def labels(bucketed: DataFrame, conf: LabelConfig) -> DataFrame:
 
 
 def _drop_reason(conf: LabelConfig) -> Column:
-    exempt = F.col("label").isin(list(conf.exempt))
-    return F.coalesce(_toxic(conf), F.when(~exempt, F.expr(drop_reason(rules(conf.preset)))))
+    by_rule = F.when(~F.col("exempt"), F.expr(drop_reason(rules(conf.preset))))
+    return F.coalesce(_toxic(conf), by_rule)
 
 
 def _toxic(conf: LabelConfig) -> Column:
@@ -149,7 +180,7 @@ def identity(conf: RunConfig) -> dict[str, object]:
     told: dict[str, object] = {}
     if conf.label.ensemble == "logistic":
         combination_of(conf.label)
-        told["combination"] = sha256_of(combination_file(conf.label))
+        told["combination"] = combines(conf.label)
     sql = drop_reasons(asked)
     return told | {"preset": hashlib.sha256(sql.encode()).hexdigest()[:16]}
 
@@ -162,3 +193,5 @@ def _check_scores(conf: RunConfig) -> None:
     for setting, wanted in needed.items():
         if complaint := why_unknown(wanted, given, setting):
             raise ConfigError(complaint)
+    if complaint := why_no_quality(conf.label.members, conf.score, "label.members"):
+        raise ConfigError(complaint)

@@ -72,23 +72,21 @@ class ScoreHistogram:
     """The 19 cuts of `language`; empty before s05, and where the column is no member."""
     language: str
     """Crawl and language with the most documents among the cuts."""
-    n_unscored: int
 
 
 def score_histograms(run: Run, *, n_bins: int = 50) -> list[ScoreHistogram]:
     """Histograms of all scores but those of classes. Reads `scores`, `bucket_edges` if there."""
     cuts = _cuts(run)
     tops = run.rows(
-        lambda name, top, n: (name, top, n),
+        lambda name, top: (name, top),
         "WITH entries AS (SELECT unnest(map_entries(scores)) AS e FROM scores), "
         "classes AS (SELECT DISTINCT unnest(map_keys(classes)) || '_p' AS key FROM scores) "
-        "SELECT e.key, max(e.value), (SELECT count(*) FROM scores) - count(*) FROM entries "
+        "SELECT e.key, max(e.value) FROM entries "
         "WHERE e.key NOT IN (SELECT key FROM classes) GROUP BY e.key ORDER BY e.key",
     )
     return [
-        ScoreHistogram(name, 0.0, high, _bins(run, name, high, n_bins),
-                       edges, language, n_unscored)
-        for name, top, n_unscored in tops
+        ScoreHistogram(name, 0.0, high, _bins(run, name, high, n_bins), edges, language)
+        for name, top in tops
         for high in [next((scale for scale in _SCALES if top <= scale), top)]
         for language, edges in [cuts.get(name, ("", []))]
     ]  # fmt: skip
@@ -115,9 +113,33 @@ def _cuts(run: Run) -> dict[str, tuple[str, list[float]]]:
     rows = run.rows(
         lambda member, crawl, language, edges: (member, (f"{crawl}, {language}", list(edges))),
         "SELECT member, crawl, language, edges FROM bucket_edges "
-        f"WHERE batch = {_batch(run)} ORDER BY n_documents, crawl DESC, language DESC",
+        f"WHERE batch = {_batch(run)} AND {_crawls(run)} "
+        "ORDER BY n_documents, crawl DESC, language DESC",
     )
     return dict(rows)
+
+
+def _crawls(run: Run) -> str:
+    """Condition of the cuts in force: those of one crawl may serve all (`label.cuts_from`)."""
+    return "crawl IN (SELECT cuts_crawl FROM labels)" if run.has("labels") else "true"
+
+
+@dataclass(frozen=True)
+class Unscored:
+    """Documents that a member could not score, for one reason."""
+
+    member: str
+    reason: str
+    n_documents: int
+
+
+def unscored(run: Run) -> list[Unscored]:
+    """Every member and reason, the most documents first. Reads `scores`."""
+    return run.rows(
+        Unscored,
+        "WITH entries AS (SELECT unnest(map_entries(reasons)) AS e FROM scores) "
+        "SELECT e.key, e.value, count(*) FROM entries GROUP BY ALL ORDER BY 3 DESC, 1, 2",
+    )
 
 
 def _batch(run: Run) -> str:

@@ -29,8 +29,9 @@ def scores(run: Run) -> Section:
     figures = tuple(
         Figure(f"Scores: {h.member}{_cuts_note(h)}", plots.score_plot(h)) for h in histograms
     )
-    unscored = {h.member: h.n_unscored for h in histograms if h.n_unscored}
-    told = ", ".join(f"{n:,} by {member}" for member, n in unscored.items())
+    told = ", ".join(
+        f"{one.n_documents:,} by {one.member} ({one.reason})" for one in quality.unscored(run)
+    )
     return Section("Scores", f"Documents without a score: {told}." if told else "", figures)
 
 

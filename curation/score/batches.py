@@ -5,7 +5,6 @@ Shapes: N texts, B texts of one batch, T tokens of its longest text, W values fo
 
 from __future__ import annotations
 
-import contextlib
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -31,6 +30,12 @@ TOO_LARGE = "too_large"
 NOT_FINITE = "not_finite"
 """The network gave a value that is no number."""
 
+_WHITE_SPACE = "".join(letter for letter in map(chr, range(0x3001)) if letter.isspace())
+"""All that Python calls so; the ideographic space, U+3000, is the last."""
+
+_OUT_OF_CPU_MEMORY = "DefaultCPUAllocator"
+"""In the message of torch's error; of a type of its own is that of a GPU alone."""
+
 _CHARS_PER_TOKEN = 4
 _BATCHES_PER_WINDOW = 2
 """What is tokenised at a time. Windows of one batch cost 5 % more padded tokens than these; of
@@ -49,7 +54,9 @@ class Network(Protocol):
         """Values of shape (B, W); `mask` is 0 where `ids` are padding.
 
         Raises:
-            torch.OutOfMemoryError: the batch does not fit in the memory of the device.
+            torch.OutOfMemoryError: the batch does not fit in the memory of a GPU.
+            RuntimeError: it does not fit in that of the machine; the message names torch's
+                DefaultCPUAllocator.
         """
         ...
 
@@ -108,6 +115,7 @@ class BatchRunner:
         self._tokens_per_batch = tokens_per_batch
         self._n_marks = int(tokenizer.num_special_tokens_to_add(pair=False))
         self._pad_id = int(tokenizer.pad_token_id)
+        self._passed_over = self._white_space_passed_over()
 
     def run(self, texts: list[str]) -> Answers:
         """Answers for `texts`, of which the first `max_tokens` tokens are read.
@@ -136,20 +144,47 @@ class BatchRunner:
     def _tokenize(self, texts: list[str], rows: list[int]) -> list[list[int] | None]:
         """Token ids of the texts `rows`; None where a text is not valid Unicode."""
         n_chars = self._max_tokens * MAX_CHARS_PER_TOKEN
-        heads = [texts[row][:n_chars] for row in rows]
+        heads = [self._without_leading_space(texts[row])[:n_chars] for row in rows]
         valid = [head if is_valid_unicode(head) else None for head in heads]
         known = [head for head in valid if head is not None]
         if not known:
             return [None] * len(rows)
+        ids = iter(self._encode(known))
+        return [None if head is None else next(ids) for head in valid]
+
+    def _encode(self, texts: list[str]) -> list[list[int]]:
+        """Token ids of `texts`, cut to `max_tokens`.
+
+        What a tokenizer raises is not caught: of texts that are valid Unicode, none was found that
+        it refuses (NUL, private use, a million combining marks, ten million letters in a row), so
+        an error is one of the model's folder and would come with every text.
+        """
         encoded = self._tokenizer(
-            known,
+            texts,
             truncation=True,
             max_length=self._max_tokens,
             return_attention_mask=False,
             return_token_type_ids=False,
         )
-        ids = iter(encoded["input_ids"])
-        return [None if head is None else next(ids) for head in valid]
+        found: list[list[int]] = encoded["input_ids"]
+        return found
+
+    def _without_leading_space(self, text: str) -> str:
+        """`text` from its first word on, if its tokens stay the same."""
+        rest = text.lstrip(self._passed_over)
+        # Other white space may be one token with what is left out before it.
+        return text if rest[:1].isspace() else rest
+
+    def _white_space_passed_over(self) -> str:
+        """White space that makes no token before a word, alone or in a run.
+
+        All for WordPiece; none for byte-level tokenizers such as RoBERTa's, whose authors' models
+        read it too.
+        """
+        plain, *once = self._encode(["a", *(space + "a" for space in _WHITE_SPACE)])
+        twice = self._encode([2 * space + "a" for space in _WHITE_SPACE])
+        read = zip(_WHITE_SPACE, once, twice, strict=True)
+        return "".join(space for space, *ids in read if ids == [plain, plain])
 
     def _readable(
         self, rows: list[int], tokens: list[list[int] | None], answers: Answers
@@ -192,8 +227,11 @@ class BatchRunner:
         import torch
 
         ids, mask = _pad([tokens.ids for tokens in batch], self._pad_id)
-        with contextlib.suppress(torch.OutOfMemoryError):
+        try:
             return self._network(ids, mask)
+        except RuntimeError as error:
+            if not (isinstance(error, torch.OutOfMemoryError) or _OUT_OF_CPU_MEMORY in str(error)):
+                raise
         # Only now: as long as the error is handled, its traceback holds the failed pass's tensors.
         torch.cuda.empty_cache()
         return None

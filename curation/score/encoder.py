@@ -19,6 +19,7 @@ from curation.score.loading import (
     check_max_tokens,
     check_numbers,
     load_tokenizer,
+    positions_of,
     prepare_torch,
 )
 
@@ -104,13 +105,13 @@ def load_encoder(
     Raises:
         ConfigError: a number is below 1, or `max_tokens` exceeds the positions of the model.
         EnvironmentFault: torch or transformers is not installed, or there is no CUDA device.
-        InputError: `folder` does not exist.
+        InputError: `folder` does not exist, or its tokenizer has no padding token.
     """
     check_numbers(tokens_per_batch=tokens_per_batch, n_threads=n_threads)
     if not Path(folder, "config.json").is_file():
         raise InputError(f"{folder}: no encoder here (no config.json); set the member's `model`")
     model = _load_model(folder, device, n_threads)
-    check_max_tokens(max_tokens, model)
+    check_max_tokens(max_tokens, positions_of(model))
     return Encoder(
         model, load_tokenizer(folder), max_tokens=max_tokens, tokens_per_batch=tokens_per_batch
     )

@@ -20,14 +20,6 @@ HQ_LABEL = "__label__hq"
 CC_LABEL = "__label__cc"
 
 
-class Scorer(Protocol):
-    """What the stage needs of a quality classifier; tests replace it by a few lines."""
-
-    def score_texts(self, texts: list[str]) -> NDArray[np.float32]:
-        """Scores, float32 of shape `(len(texts),)`, same order; NaN: cannot be scored."""
-        ...
-
-
 class Predictor(Protocol):
     """The one method of a fastText model that scoring uses; the package has no types."""
 

@@ -17,6 +17,10 @@ from curation.score.sequence import Scores
 
 Columns = Mapping[str, NDArray[np.generic]]
 
+_CARRIED = ("doc_id", "crawl", "chunk", "text_hash")
+READ = (*_CARRIED, "text")
+"""Columns of a batch that the kernel reads; `text_hash` is the xxHash64 of `text`."""
+
 
 def identity(conf: RunConfig) -> dict[str, str]:
     """Hashes of all models: others give other scores.
@@ -30,7 +34,7 @@ def identity(conf: RunConfig) -> dict[str, str]:
 def make_score_kernel(
     conf: ScoreConfig, models: str, *, n_threads: int
 ) -> Callable[[pa.RecordBatch], Iterator[pa.RecordBatch]]:
-    """A kernel that scores batches of `doc_id`, `crawl`, `chunk`, `text`; loads the models."""
+    """A kernel that scores batches of the columns `READ`; loads the models."""
     loaded = {one.name: load_member(one, n_threads=n_threads) for one in members_of(conf)}
 
     def kernel(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
@@ -43,16 +47,16 @@ def score_batch(batch: pa.RecordBatch, loaded: Mapping[str, Model], models: str)
     """Rows of SCORES for the documents of `batch`, in their order.
 
     Args:
-        batch: `doc_id`, `crawl`, `chunk`, `text`.
+        batch: The columns `READ`.
         loaded: Models by the name of their member.
         models: Fingerprint of the models.
     """
-    texts = [str(text) for text in batch["text"].to_pylist()]
+    texts: list[str] = batch["text"].to_pylist()  # type: ignore[assignment]
     found = {name: model.score_texts(texts) for name, model in loaded.items()}
     merged: dict[str, NDArray[np.generic]] = {}
     for scores in found.values():
         merged |= scores.columns
-    columns = {name: batch[name] for name in ("doc_id", "crawl", "chunk")}
+    columns = {name: batch[name] for name in _CARRIED}
     columns["models"] = pa.array([models] * len(texts), pa.string())
     columns["scores"] = _numbers(merged, len(texts))
     classes = {name: values for name, values in merged.items() if values.dtype == object}

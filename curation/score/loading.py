@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from curation.errors import ConfigError, EnvironmentFault
+from curation.errors import ConfigError, EnvironmentFault, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,10 +23,23 @@ Device = Literal["cpu", "cuda"]
 
 _PARTS = {
     "config.json": ("config.json",),
-    "weights": ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"),
+    "weights": (
+        "model.safetensors", "model.safetensors.index.json",
+        "pytorch_model.bin", "pytorch_model.bin.index.json",
+    ),
     "tokenizer": ("tokenizer.json", "vocab.json", "vocab.txt", "spm.model"),
-}
+}  # fmt: skip
 """Parts of a model folder, and the files any one of which is that part."""
+
+_FROM_ZERO = frozenset({
+    "albert", "bert", "convbert", "deberta", "deberta-v2", "distilbert", "electra", "ernie",
+    "megatron-bert", "mobilebert", "rembert", "squeezebert",
+})  # fmt: skip
+_FROM_BEHIND_PADDING = frozenset({
+    "camembert", "data2vec-text", "longformer", "luke", "mpnet", "roberta", "roberta-prelayernorm",
+    "xlm-roberta", "xlm-roberta-xl", "xmod",
+})  # fmt: skip
+"""Types of network with a table of positions, by the row of it that the first token has."""
 
 MIN_TOKENS = 3
 """Two marks and one token: no encoder has anything to read in fewer."""
@@ -39,6 +53,54 @@ def absent_part(folder: str | Path) -> str | None:
     return None
 
 
+def read_config(folder: str | Path) -> dict[str, Any]:
+    """What config.json in a model folder says.
+
+    Raises:
+        InputError: it is not a JSON object.
+    """
+    try:
+        config = json.loads(Path(folder, "config.json").read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{folder}: config.json is damaged: {error}; fetch it again") from error
+    if not isinstance(config, dict):
+        raise InputError(f"{folder}: config.json is damaged: no object; fetch it again")
+    return config
+
+
+def labels_told(config: dict[str, Any]) -> list[str]:
+    """Labels of a classifier's outputs, in their order, as its config.json tells them.
+
+    Raises:
+        InputError: it does not tell them.
+    """
+    labels: Any = config.get("id2label")
+    try:
+        if labels is None and "base_model" not in config:
+            # Two is what transformers takes where nothing is said, and it writes no such thing.
+            return [f"LABEL_{number}" for number in range(int(config.get("num_labels", 2)))]
+        return [str(labels[key]) for key in sorted(labels, key=int)]
+    except (TypeError, ValueError) as error:
+        raise InputError(f"config.json: no labels by number in `id2label`: {error}") from error
+
+
+def positions_told(config: dict[str, Any]) -> int | None:
+    """Most tokens that a network can read, as far as its config.json tells.
+
+    None where positions are relative, or its type is not known here: then `positions_of` tells,
+    once its weights are loaded.
+    """
+    n_rows, type_ = config.get("max_position_embeddings"), config.get("model_type")
+    padding = config.get("pad_token_id", 1)
+    # DeBERTa has a table unless this is false, as in v3, the only backbone that is but named.
+    has_table = config.get("position_biased_input", "base_model" not in config)
+    if not isinstance(n_rows, int) or not has_table:
+        return None
+    if type_ in _FROM_BEHIND_PADDING and isinstance(padding, int):
+        return n_rows - padding - 1
+    return n_rows if type_ in _FROM_ZERO else None
+
+
 def check_numbers(*, tokens_per_batch: int, n_threads: int) -> None:
     """Refuse numbers that cannot be.
 
@@ -50,19 +112,18 @@ def check_numbers(*, tokens_per_batch: int, n_threads: int) -> None:
             raise ConfigError(f"score.{name}: must be at least 1, found {value}")
 
 
-def check_max_tokens(max_tokens: int, model: torch.nn.Module) -> None:
-    """Refuse to read more tokens of a text than `model` has positions for.
+def check_max_tokens(max_tokens: int, n_positions: int | None) -> None:
+    """Refuse to read more tokens of a text than a network has positions for; None: any number.
 
     Raises:
         ConfigError: `max_tokens` is below 3 or above the positions.
     """
-    n_positions = _n_positions(model)
     if max_tokens < MIN_TOKENS or (n_positions is not None and max_tokens > n_positions):
         top = "" if n_positions is None else n_positions
         raise ConfigError(f"max_tokens: must be {MIN_TOKENS}..{top}, found {max_tokens}")
 
 
-def _n_positions(model: torch.nn.Module) -> int | None:
+def positions_of(model: torch.nn.Module) -> int | None:
     """Most tokens `model` can read; None where positions are relative, as in DeBERTa v3."""
     import torch
 
@@ -98,13 +159,22 @@ def prepare_torch(device: Device, n_threads: int) -> torch.dtype:
 
 
 def load_tokenizer(folder: str) -> PreTrainedTokenizerBase:
-    """The tokenizer in `folder`, which cuts a text behind its head; nothing is downloaded."""
+    """The tokenizer in `folder`, which cuts a text behind its head; nothing is downloaded.
+
+    Raises:
+        InputError: it has no padding token, so that texts cannot be batched.
+    """
     from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
     tokenizer = AutoTokenizer.from_pretrained(
         folder, local_files_only=True, truncation_side="right"
     )
     assert isinstance(tokenizer, PreTrainedTokenizerBase)
+    if tokenizer.pad_token_id is None:
+        raise InputError(
+            f"{folder}: its tokenizer has no padding token; set `pad_token` in "
+            "tokenizer_config.json to the one that the model was trained with"
+        )
     return tokenizer
 
 

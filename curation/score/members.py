@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from curation.config import MemberConfig, ScoreConfig, fingerprint
-from curation.errors import ConfigError, InputError
+from curation.errors import ConfigError, CurationError, InputError
 from curation.model_store import model_folder, model_print
 from curation.score.encoder import Encoder, load_encoder
 from curation.score.fasttext import load_fasttext
 from curation.score.heads import Head, load_head
+from curation.score.loading import (
+    absent_part,
+    check_max_tokens,
+    labels_told,
+    positions_told,
+    read_config,
+)
 from curation.score.models import (
     PUBLISHED,
+    TOXIC_LABELS,
     FastTextClassifier,
     Published,
     PublishedClassifier,
@@ -22,7 +31,7 @@ from curation.score.models import (
     find_model,
 )
 from curation.score.outputs import EduScore, LabelProbabilities, Outputs, TopClass
-from curation.score.sequence import Scores, load_classifier
+from curation.score.sequence import Scores, SequenceClassifier, load_classifier
 from curation.score.weights import default_weight
 from curation.tokens.files import sha256_of
 
@@ -31,6 +40,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SHIPPED = "shipped"
+COMBINED_CUTS = ("mean_rank", "logistic")
+"""Names that s05 gives to cuts of its own, of all members combined."""
 _ENCODER_TOKENS, _CLASSIFIER_TOKENS = 256, 512
 
 
@@ -78,36 +89,70 @@ def number_columns(conf: ScoreConfig) -> tuple[str, ...]:
     """Names of the numbers that the members give: keys of `scores.scores`.
 
     Raises:
-        ConfigError, InputError: a member is not rightly declared, or a head of it is missing.
+        ConfigError: a member is not rightly declared, or a column is given twice.
+        InputError: the file of a head is missing or damaged.
     """
-    return tuple(name for member in members_of(conf) for name in _columns(member)[0])
+    return tuple(name for one in _all_outputs(conf) for name in _numbers(one))
 
 
-def class_columns(conf: ScoreConfig) -> tuple[str, ...]:
-    """Names of the classes that the members give: keys of `scores.classes`.
+def quality_columns(conf: ScoreConfig) -> tuple[str, ...]:
+    """Those of the numbers by which quality can be ranked.
+
+    Not so the probability of a class, which says how sure its model is, and labels of toxicity:
+    the surest insult would be the best of texts.
 
     Raises:
         As `number_columns`.
     """
-    return tuple(name for member in members_of(conf) for name in _columns(member)[1])
+    return tuple(name for one in _all_outputs(conf) for name in _qualities(one))
 
 
-def _columns(member: Member) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Numbers and classes that a member gives."""
-    outputs = _outputs(member)
-    classes = tuple(one.column for one in outputs if isinstance(one, TopClass))
-    every = [name for one in outputs for name in one.column_names]
-    numbers = tuple(name for name in every if name not in classes)
-    if member.conf.kind == "fasttext":
-        numbers = (_fasttext_column(member),)
-    return numbers, classes
+def _numbers(outputs: Outputs) -> tuple[str, ...]:
+    if isinstance(outputs, TopClass):
+        return tuple(name for name in outputs.column_names if name != outputs.column)
+    return outputs.column_names
+
+
+def _qualities(outputs: Outputs) -> tuple[str, ...]:
+    if isinstance(outputs, TopClass):
+        return ()
+    held = [(name, name) for name in outputs.column_names]
+    if isinstance(outputs, LabelProbabilities):
+        held = [*outputs.wanted]
+    return tuple(column for label, column in held if not {label, column} & {*TOXIC_LABELS})
+
+
+def _all_outputs(conf: ScoreConfig) -> list[Outputs]:
+    """What the outputs of all members mean, no column given twice: the last one would win.
+
+    Raises:
+        ConfigError: one is; the message names it and both who give it.
+    """
+    every = [(one.name, outputs) for one in members_of(conf) for outputs in _outputs(one)]
+    givers = dict.fromkeys(COMBINED_CUTS, "label.ensemble")
+    for name, outputs in every:
+        for column in outputs.column_names:
+            if column in givers:
+                raise ConfigError(
+                    f"score.members.{name}.columns: `{column}` is given by {givers[column]} too; "
+                    "give it another name"
+                )
+            givers[column] = f"score.members.{name}"
+    return [outputs for _, outputs in every]
 
 
 def _outputs(member: Member) -> tuple[Outputs, ...]:
-    """What the outputs of a network mean; none for fastText."""
+    """What the outputs of a member mean.
+
+    Raises:
+        ConfigError, InputError: As `number_columns`.
+    """
+    _check_kind(member)
     if member.conf.kind == "encoder":
         return tuple(head.outputs(column) for column, head in _heads(member).items())
-    return (_classifier_outputs(member),) if member.conf.kind == "classifier" else ()
+    if member.conf.kind == "classifier":
+        return (_classifier_outputs(member),)
+    return (LabelProbabilities((("hq", _fasttext_column(member)),)),)
 
 
 def _classifier_outputs(member: Member) -> Outputs:
@@ -141,10 +186,11 @@ def _heads(member: Member) -> dict[str, Head]:
     Raises:
         InputError: the file of one is missing or damaged.
     """
-    return {
-        column: load_head(str(head_file(column, file)))
-        for column, file in member.conf.columns.items()
-    }
+    with _named(member, "columns"):
+        return {
+            column: load_head(str(head_file(column, file)))
+            for column, file in member.conf.columns.items()
+        }
 
 
 def head_file(column: str, file: str) -> Path:
@@ -163,57 +209,113 @@ def _model_path(member: Member) -> Path:
         ConfigError: the model is published, and of another kind.
         InputError, EnvironmentFault: it is not there; the message says how to get it.
     """
-    model, published = member.conf.model, member.published
-    if published:
-        _check_kind(member, published)
-        folder = find_model(model)
-        return folder / published.file if isinstance(published, PublishedFastText) else folder
-    if member.conf.kind == "fasttext":
-        return default_weight("fasttext.ftz") if model == SHIPPED else Path(model).expanduser()
-    if member.conf.kind == "encoder":
-        return model_folder(model)
-    folder = Path(model).expanduser()
+    _check_kind(member)
+    with _named(member, "model"):
+        return _own_path(member.conf) if member.published is None else _path_of(member.published)
+
+
+def _path_of(published: Published) -> Path:
+    folder = find_model(published.id)
+    return folder / published.file if isinstance(published, PublishedFastText) else folder
+
+
+def _own_path(conf: MemberConfig) -> Path:
+    """File or folder of a model of the user's own, or of a shipped one."""
+    if conf.kind == "fasttext":
+        shipped = conf.model == SHIPPED
+        return default_weight("fasttext.ftz") if shipped else Path(conf.model).expanduser()
+    if conf.kind == "encoder":
+        return model_folder(conf.model)
+    folder = Path(conf.model).expanduser()
     if not folder.is_dir():
         known = ", ".join(PUBLISHED)
-        raise InputError(
-            f"score.members.{member.name}.model: {model} is no folder, nor a published model "
-            f"(known: {known})"
-        )
+        raise InputError(f"{conf.model} is no folder, nor a published model (known: {known})")
     return folder
 
 
-def _check_kind(member: Member, published: Published) -> None:
+def _check_kind(member: Member) -> None:
+    """Refuse a published model that is declared as one of another kind.
+
+    Raises:
+        ConfigError: it is.
+    """
+    published = member.published
     kind = "fasttext" if isinstance(published, PublishedFastText) else "classifier"
-    if member.conf.kind != kind:
+    if published and member.conf.kind != kind:
         raise ConfigError(
             f"score.members.{member.name}.kind: {published.id} is a {kind}, "
             f"found {member.conf.kind}"
         )
 
 
+@contextlib.contextmanager
+def _named(member: Member, *setting: str) -> Iterator[None]:
+    """Say in an error from below which member, and which setting of it, it is about."""
+    try:
+        yield
+    except CurationError as error:
+        where = ".".join(("score.members", member.name, *setting))
+        raise type(error)(f"{where}: {error}") from error
+
+
 def identity(conf: ScoreConfig) -> dict[str, str]:
     """Hash of each member's files, by name: others give other scores.
 
+    All that can be known of a model without its weights is checked here, on the driver, rather
+    than by every executor.
+
     Raises:
-        ConfigError: a member is not rightly declared.
-        InputError: a file of weights is missing or damaged.
+        ConfigError: a member is not rightly declared, a column is given twice, or `max_tokens`
+            exceeds the positions of the model.
+        InputError: a file of weights is missing or damaged, or its outputs are others than
+            declared.
         EnvironmentFault: a model or a package is not on this machine.
     """
+    _all_outputs(conf)
     return {member.name: _print(member) for member in members_of(conf)}
 
 
 def _print(member: Member) -> str:
     path = _model_path(member)
-    _columns(member)
     if member.conf.kind == "fasttext":
-        load_fasttext(str(path))
+        with _named(member, "model"):
+            load_fasttext(str(path))
         return sha256_of(path)
+    _check_folder(member, path)
     heads = [
         sha256_of(head_file(column, file))
         for column, file in sorted(member.conf.columns.items())
         if member.conf.kind == "encoder"
     ]
     return fingerprint([model_print(path), *heads])
+
+
+def _check_folder(member: Member, folder: Path) -> None:
+    """Refuse a folder of a network that is not whole, or not what is declared of it.
+
+    Raises:
+        ConfigError: it has fewer positions than `max_tokens`.
+        InputError: it lacks a part, or has other outputs, or another width than a head.
+    """
+    with _named(member, "model"):
+        if absent := absent_part(folder):
+            raise InputError(f"{folder}: no {absent}")
+        told = read_config(folder)
+        if complaint := _complaint(member, told):
+            raise InputError(f"{folder}: {complaint}")
+    with _named(member):
+        check_max_tokens(member.max_tokens, positions_told(told))
+
+
+def _complaint(member: Member, told: dict[str, Any]) -> str | None:
+    """What speaks against a network of which config.json says `told`; None if nothing does."""
+    if member.conf.kind == "classifier":
+        return _classifier_outputs(member).complaint(labels_told(told))
+    width = told.get("hidden_size")
+    for column, head in _heads(member).items():
+        if width is not None and width != head.weight.shape[0]:
+            return f"its width is {width}, and the head `{column}` is for {head.weight.shape[0]}"
+    return None
 
 
 def load_member(member: Member, *, n_threads: int) -> Model:
@@ -223,18 +325,29 @@ def load_member(member: Member, *, n_threads: int) -> Model:
         As `identity`, and what `load_classifier` and `load_encoder` raise.
     """
     path = str(_model_path(member))
-    if member.conf.kind == "fasttext":
-        return FastTextClassifier(load_fasttext(path), _fasttext_column(member))
     if member.conf.kind == "encoder":
-        encoder = load_encoder(
-            path, max_tokens=member.max_tokens, tokens_per_batch=member.tokens_per_batch,
+        return HeadedEncoder(_encoder(member, path, n_threads), _heads(member))
+    if member.conf.kind == "classifier":
+        return _classifier(member, path, n_threads)
+    with _named(member, "model"):
+        return FastTextClassifier(load_fasttext(path), _fasttext_column(member))
+
+
+def _encoder(member: Member, folder: str, n_threads: int) -> Encoder:
+    with _named(member):
+        return load_encoder(
+            folder, max_tokens=member.max_tokens, tokens_per_batch=member.tokens_per_batch,
             device=member.device, n_threads=n_threads,
         )  # fmt: skip
-        return HeadedEncoder(encoder, _heads(member))
-    return load_classifier(
-        path, _classifier_outputs(member), max_tokens=member.max_tokens,
-        tokens_per_batch=member.tokens_per_batch, device=member.device, n_threads=n_threads,
-    )  # fmt: skip
+
+
+def _classifier(member: Member, folder: str, n_threads: int) -> SequenceClassifier:
+    outputs = _classifier_outputs(member)
+    with _named(member):
+        return load_classifier(
+            folder, outputs, max_tokens=member.max_tokens,
+            tokens_per_batch=member.tokens_per_batch, device=member.device, n_threads=n_threads,
+        )  # fmt: skip
 
 
 class HeadedEncoder:
@@ -259,3 +372,16 @@ def why_unknown(wanted: Sequence[str], given: Sequence[str], setting: str) -> st
     if not absent:
         return None
     return f"{setting}: score.members gives no {', '.join(absent)}; it gives {', '.join(given)}"
+
+
+def why_no_quality(wanted: Sequence[str], conf: ScoreConfig, setting: str) -> str | None:
+    """What is wrong with ranking quality by the columns `wanted`; None: nothing.
+
+    Raises:
+        As `number_columns`.
+    """
+    good = quality_columns(conf)
+    wrong = [name for name in wanted if name not in good]
+    if not wrong:
+        return None
+    return f"{setting}: {', '.join(wrong)} says nothing of quality; what does: {', '.join(good)}"

@@ -1,4 +1,4 @@
-"""Published models by name: what each says, under which licence, and where it lies."""
+"""Published models by name: what each says, and where it lies."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 from curation.errors import ConfigError, EnvironmentFault
 from curation.model_store import cache_folder
 from curation.score.batches import INVALID_UNICODE, NO_TOKEN, is_valid_unicode
-from curation.score.fasttext import FastTextQuality, load_fasttext
-from curation.score.loading import Device, absent_part
+from curation.score.fasttext import FastTextQuality
+from curation.score.loading import absent_part
 from curation.score.outputs import EduScore, LabelProbabilities, Outputs, TopClass
-from curation.score.sequence import Scores, SequenceClassifier, load_classifier
+from curation.score.sequence import Scores
 
 FOLDER_VARIABLE = "CURATION_MODELS"
 """Environment variable: the folder of fetched models, `$CURATION_MODELS/<owner>/<name>`."""
@@ -28,7 +28,6 @@ class PublishedClassifier:
     outputs: Outputs
     max_tokens: int
     """Tokens that its authors read of a text."""
-    licence: str
     labels: tuple[str, ...] = ()
     """Classes, as its model card lists them; what is read is its own config.json."""
 
@@ -49,7 +48,6 @@ class PublishedFastText:
     id: str
     file: str
     column: str
-    licence: str
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -76,45 +74,41 @@ _CONTENT_TYPES = (
     "MISC", "Boilerplate Content", "Analytical Exposition", "Online Comments", "Reviews",
     "Books and Literature", "Conversational",
 )  # fmt: skip
-_TOXIC_LABELS = (
+TOXIC_LABELS = (
     "toxicity", "severe_toxicity", "obscene", "identity_attack", "insult", "threat",
     "sexual_explicit",
 )  # fmt: skip
-"""Its nine other labels say whom a text mentions, not what it does to them."""
+"""Of the model of toxicity; its nine others say whom a text mentions, not what it does to them."""
 
-_NVIDIA_LICENCE = "NVIDIA Open Model License; its base model Apache 2.0"
-
+# Licences, as the model cards say: of the two educational classifiers NVIDIA Open Model License,
+# their base model Apache 2.0; of the fastText model MIT; of the domains Apache 2.0; of the types of
+# content NVIDIA Open Model License; of toxicity Apache 2.0.
 _MODELS: tuple[Published, ...] = (
     PublishedClassifier(
         "nvidia/nemocurator-fineweb-mixtral-edu-classifier",
         EduScore("edu_mixtral"),
         max_tokens=512,
-        licence=_NVIDIA_LICENCE,
     ),
     PublishedClassifier(
         "nvidia/nemocurator-fineweb-nemotron-4-edu-classifier",
         EduScore("edu_nemotron"),
         max_tokens=512,
-        licence=_NVIDIA_LICENCE,
     ),
     PublishedFastText(
         "mlfoundations/fasttext-oh-eli5",
         file="openhermes_reddit_eli5_vs_rw_v2_bigram_200k_train.bin",
         column="fasttext",
-        licence="MIT",
     ),
     PublishedClassifier(
         "nvidia/domain-classifier",
         TopClass("domain", n_classes=26),
         max_tokens=512,
-        licence="Apache 2.0",
         labels=_DOMAINS,
     ),
     PublishedClassifier(
         "nvidia/content-type-classifier-deberta",
         TopClass("speech", n_classes=11),
         max_tokens=1024,
-        licence="NVIDIA Open Model License",
         labels=_CONTENT_TYPES,
     ),
     # Not s-nlp/roberta_toxicity_classifier: its card names OpenRAIL++ and CC BY-NC-SA at once, it
@@ -122,10 +116,9 @@ _MODELS: tuple[Published, ...] = (
     # trained not to take the mention of a group for toxicity, for which good text would be lost.
     PublishedClassifier(
         "unitary/unbiased-toxic-roberta",
-        LabelProbabilities(tuple((label, label) for label in _TOXIC_LABELS)),
+        LabelProbabilities(tuple((label, label) for label in TOXIC_LABELS)),
         max_tokens=512,
-        licence="Apache 2.0",
-        labels=_TOXIC_LABELS,
+        labels=TOXIC_LABELS,
     ),
 )
 PUBLISHED: dict[str, Published] = {model.id: model for model in _MODELS}
@@ -190,28 +183,3 @@ class FastTextClassifier:
 
 def _why_unscored(text: str) -> str:
     return NO_TOKEN if is_valid_unicode(text) else INVALID_UNICODE
-
-
-def load_published(
-    name: str,
-    root: Path | None = None,
-    *,
-    tokens_per_batch: int = 4_096,
-    device: Device = "cpu",
-    n_threads: int = 1,
-) -> SequenceClassifier | FastTextClassifier:
-    """The published model `name`, reading as many tokens of a text as its authors do.
-
-    `find_model` and `load_classifier` say what the arguments mean and what is raised.
-    """
-    model, folder = published(name), find_model(name, root)
-    if isinstance(model, PublishedFastText):
-        return FastTextClassifier(load_fasttext(str(folder / model.file)), model.column)
-    return load_classifier(
-        str(folder),
-        model.outputs,
-        max_tokens=model.max_tokens,
-        tokens_per_batch=tokens_per_batch,
-        device=device,
-        n_threads=n_threads,
-    )

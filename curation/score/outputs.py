@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 MIN_EDU, MAX_EDU = 0.0, 5.0
 """The scale of educational value. 2412.02595, section 2.2; the clamp is NeMo Curator's."""
-HIGH_QUALITY_FROM = 2.5
-"""Educational value from which NeMo Curator calls a text `high_quality`."""
 
 
 class Outputs(Protocol):
@@ -124,18 +122,11 @@ def clamp_edu(scores: NDArray[np.float32]) -> NDArray[np.float32]:
 def round_edu(scores: NDArray[np.float32]) -> NDArray[np.float32]:
     """Whole educational values, 0..5: halves go to the even neighbour; NaN stays NaN.
 
-    Python's and NeMo Curator's rule, by which 2.5 is 2 and yet of high quality.
+    Python's and NeMo Curator's rule, by which 2.5 is 2 and yet of high quality, for which that
+    system asks the score itself to be 2.5 or more.
     Source: specs, section 5.2.
     """
     return np.rint(clamp_edu(scores))
-
-
-def is_high_quality(scores: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Where the educational value, not rounded, is 2.5 or more; False for NaN.
-
-    Source: specs, section 5.2.
-    """
-    return np.asarray(scores >= np.float32(HIGH_QUALITY_FROM), np.bool_)
 
 
 def softmax(logits_NL: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -6,9 +6,7 @@ Shapes: N texts, L outputs of the network.
 from __future__ import annotations
 
 import functools
-import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from curation.errors import InputError
@@ -20,7 +18,9 @@ from curation.score.loading import (
     check_max_tokens,
     check_numbers,
     load_tokenizer,
+    positions_of,
     prepare_torch,
+    read_config,
 )
 
 if TYPE_CHECKING:
@@ -91,7 +91,8 @@ def load_classifier(
     Raises:
         ConfigError: a number is below 1, or `max_tokens` exceeds the positions of the model.
         EnvironmentFault: torch or transformers is not installed, or there is no CUDA device.
-        InputError: `folder` lacks a part, is damaged, or holds another kind of network.
+        InputError: `folder` lacks a part, is damaged, or holds another kind of network, or a
+            tokenizer without a padding token.
     """
     check_numbers(tokens_per_batch=tokens_per_batch, n_threads=n_threads)
     if absent := absent_part(folder):
@@ -99,7 +100,7 @@ def load_classifier(
     model, labels = _load_model(folder, prepare_torch(device, n_threads))
     if complaint := outputs.complaint(labels):
         raise InputError(f"{folder}: {complaint}")
-    check_max_tokens(max_tokens, model)
+    check_max_tokens(max_tokens, positions_of(model))
     model = model.to(device).eval()
     runner = BatchRunner(
         load_tokenizer(folder),
@@ -121,14 +122,14 @@ def _load_model(folder: str, dtype: torch.dtype) -> tuple[torch.nn.Module, list[
     """The network in `folder` and the labels of its outputs."""
     from safetensors import SafetensorError
 
+    config = read_config(folder)
     try:
-        config = json.loads(Path(folder, "config.json").read_text(encoding="utf-8"))
         if "base_model" not in config:
             return _load_published_class(folder, dtype)
         from curation.score.first_token import load_first_token_classifier
 
         return load_first_token_classifier(folder, config, dtype)
-    except (SafetensorError, json.JSONDecodeError) as error:
+    except SafetensorError as error:
         raise InputError(f"{folder}: damaged: {error}; fetch it again") from error
 
 

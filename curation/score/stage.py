@@ -11,7 +11,8 @@ from pyspark.sql import functions as F
 
 from curation.config import RunConfig, ScoreConfig, fingerprint
 from curation.schemas import DOCUMENTS, SCORES
-from curation.score.kernel import identity, make_score_kernel
+from curation.score.kernel import READ, identity, make_score_kernel
+from curation.score.members import Member, members_of
 from curation.spark.batches import Kernel, map_batches
 from curation.spark.funnel import Account, account
 from curation.spark.tables import small
@@ -21,12 +22,14 @@ from curation.spark.work import Work
 def score(work: Work) -> Account:
     """Score the chunk's documents in the wanted languages; earlier scores are kept."""
     everything = work.read(DOCUMENTS)
-    wanted = in_language(everything, work.conf.score)
+    # A document may have another text than before: another engine's, or with other spans cut.
+    hashed = everything.withColumn("text_hash", F.xxhash64("text"))
+    wanted = in_language(hashed, work.conf.score)
     models = models_fingerprint(work.conf)
-    # Those of documents that are no longer wanted, or no longer there, go.
+    # Those of documents that are no longer wanted, or no longer there, or no longer such, go.
     kept = work.read(SCORES).where(F.col("models") == models)
-    earlier = kept.join(wanted.select("doc_id"), "doc_id", "left_semi")
-    todo = wanted.join(earlier, "doc_id", "left_anti").select("doc_id", "crawl", "chunk", "text")
+    earlier = kept.join(wanted.select("doc_id", "text_hash"), ["doc_id", "text_hash"], "left_semi")
+    todo = wanted.join(earlier, "doc_id", "left_anti").select(*READ)
     # A chunk's documents lie in a few files: spread over all cores, not over the files.
     spread = todo.repartition(work.conf.spark.shuffle_partitions, "doc_id")
     new = map_batches(spread, _kernel(work.conf.score, models), SCORES)
@@ -39,13 +42,18 @@ def score(work: Work) -> Account:
 def models_fingerprint(conf: RunConfig) -> str:
     """Hash of all that decides a score; how many at a time, or which documents, is not part of it.
 
-    Batches move a score by rounding only.
+    Batches move a score by rounding only. Where a model lies does not matter, only what is in it.
     """
-    members = {
-        name: one.model_dump(mode="json", exclude={"tokens_per_batch"})
-        for name, one in conf.score.members.items()
-    }
-    return fingerprint([members, conf.score.device, identity(conf)])
+    files = identity(conf)
+    members = {one.name: _deciding(one) for one in members_of(conf.score)}
+    return fingerprint([members, files])
+
+
+def _deciding(member: Member) -> list[object]:
+    """What else than its files decides a member's scores: a head's own file is among these."""
+    columns = member.conf.columns
+    told = sorted(columns) if member.conf.kind == "encoder" else sorted(columns.items())
+    return [member.conf.kind, told, member.max_tokens, member.device]
 
 
 def _notes(scores: DataFrame) -> dict[str, int]:

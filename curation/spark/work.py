@@ -52,6 +52,12 @@ class Work:
         ordered = sorted(rows, key=lambda row: row["attempt"])
         return {row["unit"]: row["fingerprint"] for row in ordered}
 
+    def finished_attempts(self) -> frozenset[int]:
+        """Numbers of this unit's attempts that came to their end, from first to last."""
+        own = f"stage = '{self.stage.name}' AND unit = '{self.unit}'"
+        rows = small(self.store.read(FUNNEL).where(own).select("attempt"))
+        return frozenset(row["attempt"] for row in rows)
+
     def write(self, rows: DataFrame, table: Table) -> None:
         """Put `rows` in the place of this unit's rows of `table`."""
         where = "" if self.unit == CORPUS else self._chunk

@@ -1,6 +1,7 @@
 """s05 over a few documents: accounts, cuts kept and applied again, drift."""
 
 import json
+from datetime import UTC, datetime
 
 import pyarrow as pa
 import pytest
@@ -9,7 +10,15 @@ from curation.config import RunConfig
 from curation.errors import ConfigError, InputError
 from curation.label.stage import identity, label
 from curation.pipeline import stage_named
-from curation.schemas import BUCKET_EDGES, DOCUMENTS, LABEL_DRIFT, LABELS, MEASURES, SCORES
+from curation.schemas import (
+    BUCKET_EDGES,
+    DOCUMENTS,
+    FUNNEL,
+    LABEL_DRIFT,
+    LABELS,
+    MEASURES,
+    SCORES,
+)
 from curation.spark.batches import spark_schema
 from curation.spark.progress import Silent
 from curation.spark.tables import Store
@@ -20,6 +29,7 @@ pytestmark = pytest.mark.spark
 _EMPTY = (
     (pa.types.is_string, ""), (pa.types.is_integer, 1), (pa.types.is_floating, 1.0),
     (pa.types.is_boolean, False), (pa.types.is_map, {}), (pa.types.is_list, []),
+    (pa.types.is_timestamp, datetime(2026, 1, 1, tzinfo=UTC)),
 )  # fmt: skip
 
 
@@ -38,7 +48,7 @@ class Tables:
     def __init__(self, spark, root):
         self.store = Store(spark, str(root))
         self.root, self.attempt = root, 0
-        for table in (DOCUMENTS, SCORES, MEASURES, BUCKET_EDGES, LABELS, LABEL_DRIFT):
+        for table in (DOCUMENTS, SCORES, MEASURES, BUCKET_EDGES, LABELS, LABEL_DRIFT, FUNNEL):
             self.store.create(table)
 
     def put(self, crawl, scores, models="m", language="en"):
@@ -54,7 +64,7 @@ class Tables:
             writer.option("replaceWhere", f"crawl = '{crawl}'").save(self.store.path(table))
         return self
 
-    def label(self, **settings):
+    def label(self, *, finishes=True, **settings):
         """One attempt; its account must close."""
         self.attempt += 1
         conf = RunConfig(out=str(self.root), label={"preset": "none", "members": ["a"], **settings})
@@ -62,6 +72,13 @@ class Tables:
         work = Work(self.store, conf, stage, CORPUS, "c1", self.attempt, (), Silent())
         self.done = label(work)
         self.done.close("s05_label", CORPUS)
+        return self.finish() if finishes else self
+
+    def finish(self):
+        """What the job writes when an attempt has come to its end."""
+        told = row(FUNNEL, stage="s05_label", unit=CORPUS, attempt=self.attempt)
+        told = self.store.spark.createDataFrame([told], spark_schema(FUNNEL))
+        told.write.format("delta").mode("append").save(self.store.path(FUNNEL))
         return self
 
     def labels(self):
@@ -102,6 +119,24 @@ def test_cuts_are_kept_and_can_be_applied_again_to_scores_of_the_same_models(tab
         tables.label(cuts_of="1")
 
 
+def test_cuts_of_an_attempt_that_was_broken_off_are_not_applied_nor_compared(tables):
+    tables.label().put("c1", [{"a": 100.0 + i} for i in range(40)]).label(finishes=False)
+    tables.put("c1", [{"a": float(i)} for i in range(40)])
+    with pytest.raises(InputError, match=r"no batch 2 in bucket_edges; there are: 1$"):
+        tables.label(cuts_of="2")
+    tables.label()
+    drift = tables.store.read(LABEL_DRIFT).where("against = 'batch'").collect()
+    assert {row["cuts"] for row in drift} == {1}
+    assert all(row["label_before"] == row["label"] for row in drift)
+
+
+def test_cuts_of_another_combination_are_refused(tables):
+    tables.put("c1", [{"a": float(i), "b": float(-i)} for i in range(40)])
+    tables.label(members=["a", "b"], ensemble="mean_rank")
+    with pytest.raises(InputError, match="batch 1 has cuts of another mean_rank: a, b"):
+        tables.label(cuts_of="1", ensemble="mean_rank")
+
+
 def test_an_attempt_that_is_gone_on_with_writes_its_cuts_once(tables):
     tables.label(ensemble="mean_rank")
     tables.attempt -= 1
@@ -116,6 +151,11 @@ def test_cuts_of_one_crawl_serve_all_and_a_language_without_cuts_has_no_label(ta
     assert tables.labels()["c2-000"]["bucket"] == 19
     assert tables.labels()["c2-000"]["cuts_crawl"] == "c1"
     assert tables.done.reasons == {"no_cuts": 1}
+    with pytest.raises(InputError, match=r"no cuts of crawl c9; there are those of c1, c2, c3"):
+        tables.label(cuts_from="c9")
+    with pytest.raises(InputError, match=r"no cuts of crawl c9; there are those of c1, c2, c3"):
+        tables.label(cuts_from="c9", cuts_of="1")
+    assert {row["batch"] for row in tables.cuts()} == {1}
 
 
 def test_drift_is_written_between_crawls_and_between_batches(tables, spark):

@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 
+from curation.errors import InputError
 from curation.label.combination import load_combination
 from models.classifiers.ensemble import (
     MEMBERS,
@@ -52,3 +53,11 @@ def test_the_file_is_what_the_label_stage_loads_and_repeats(tmp_path):
     assert found.bias == -1.5
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
     assert json.loads((tmp_path / "a.json").read_text()).items() >= CARD.items()
+
+
+def test_a_combination_of_one_column_twice_is_refused(tmp_path):
+    path = tmp_path / "twice.json"
+    told = {"columns": ["fasttext", "fasttext", "edu"], "weights": [1.0, 2.0, 3.0], "bias": 0.0}
+    path.write_text(json.dumps(told))
+    with pytest.raises(InputError, match="a column counts once, found fasttext, fasttext, edu"):
+        load_combination(path)

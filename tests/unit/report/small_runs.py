@@ -179,6 +179,9 @@ def write_scores(out):
          "edges": [edge] * 19, "n_documents": n}
         for batch, language, edge, n in
         ((1, "en", 0.9, 5), (2, "en", 0.5, 2), (2, "de", 0.25, 1))
+    ] + [
+        {"batch": 2, "crawl": "served", "member": "fasttext", "language": "en",
+         "edges": [0.75] * 19, "n_documents": 9}
     ])  # fmt: skip
 
     def labelled(doc_id, label, fasttext, edu, **more):

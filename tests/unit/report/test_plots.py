@@ -82,7 +82,7 @@ def test_prompts_without_answers_are_drawn():
 
 
 def test_scores_without_documents_or_cuts_are_drawn():
-    empty = quality.ScoreHistogram("encoder", 0.0, 5.0, [0] * 4, [], "", 0)
+    empty = quality.ScoreHistogram("encoder", 0.0, 5.0, [0] * 4, [], "")
     assert "score of encoder" in texts(plots.score_plot(empty))
 
 

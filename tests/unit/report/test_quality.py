@@ -21,7 +21,10 @@ def test_scores_fall_into_equal_bins_and_the_greatest_into_the_last(whole):
     edu, fasttext = quality.score_histograms(whole, n_bins=5)
     assert (fasttext.member, fasttext.high, fasttext.counts) == ("fasttext", 1.0, [1, 0, 0, 0, 1])
     assert (edu.member, edu.high, edu.counts) == ("edu", 5.0, [1, 0, 1, 0, 0])
-    assert fasttext.n_unscored == 1
+
+
+def test_a_member_without_a_score_is_told_with_its_reason(whole):
+    assert quality.unscored(whole) == [quality.Unscored("minilm", "no_token", 1)]
 
 
 def test_the_cuts_are_those_in_force_where_there_are_most_documents(whole):

@@ -52,13 +52,16 @@ class FakeNetwork:
 
 
 def runner(network, tokenizer=None, *, max_tokens=8, tokens_per_batch=32):
-    return BatchRunner(
-        tokenizer or FakeTokenizer(),
+    tokenizer = tokenizer or FakeTokenizer()
+    made = BatchRunner(
+        tokenizer,
         network,
         width=2,
         max_tokens=max_tokens,
         tokens_per_batch=tokens_per_batch,
     )
+    tokenizer.asked.clear()  # a runner asks first which white space makes no token
+    return made
 
 
 def value_of(text):
@@ -113,6 +116,29 @@ def test_a_text_that_does_not_fit_alone_is_too_large_and_its_neighbours_are_not(
     assert answers.n_halvings == 1
 
 
+def test_a_batch_that_does_not_fit_in_the_memory_of_the_machine_is_halved_too():
+    shapes = []
+
+    def network(ids, mask):
+        shapes.append(ids.shape)
+        if ids.size > 16:
+            raise RuntimeError(
+                "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate "
+                "memory: you tried to allocate 8589934592 bytes."
+            )
+        return np.ones((len(ids), 2), np.float32)
+
+    answers = runner(network, tokens_per_batch=32).run(["abcdef"] * 4)
+    assert shapes == [(4, 8), (2, 8), (2, 8)]
+    assert (answers.n_halvings, answers.reasons) == (1, [None] * 4)
+
+
+def test_torch_says_so_in_those_words():
+    with pytest.raises(RuntimeError, match="DefaultCPUAllocator") as fault:
+        torch.empty(1 << 50)
+    assert not isinstance(fault.value, torch.OutOfMemoryError)
+
+
 def test_an_error_that_is_not_about_memory_is_raised():
     def network(ids, mask):
         raise RuntimeError("a bug")
@@ -154,6 +180,28 @@ def test_the_tokenizer_is_handed_the_head_of_a_text():
     tokenizer = FakeTokenizer()
     runner(FakeNetwork(), tokenizer).run(["a" * 1_000_000])
     assert [len(text) for text in tokenizer.asked[0]] == [8 * MAX_CHARS_PER_TOKEN]
+
+
+def test_white_space_at_the_start_costs_nothing_of_what_is_read():
+    tokenizer = FakeTokenizer()
+    n_read = 8 * MAX_CHARS_PER_TOKEN
+    spaced = " \n\u3000" * n_read + "abcdef" + "g" * n_read
+    answers = runner(FakeNetwork(), tokenizer).run([spaced, " " * 3 * n_read])
+    assert answers.reasons == [None, NO_TOKEN]
+    assert answers.values[0].tolist() == value_of("abcdef")
+    assert [len(text) for texts in tokenizer.asked for text in texts] == [n_read, 0]
+
+
+def test_white_space_that_is_a_token_is_not_passed_over():
+    class Exact(FakeTokenizer):
+        def __call__(self, texts, max_length, **settings):
+            self.asked.append(list(texts))
+            heads = [text[: max_length - 2] for text in texts]
+            return {"input_ids": [[1, *(ord(letter) for letter in head), 2] for head in heads]}
+
+    tokenizer = Exact()
+    runner(FakeNetwork(), tokenizer).run(["  ab"])
+    assert tokenizer.asked == [["  ab"]]
 
 
 def test_the_longest_texts_come_first():

@@ -104,6 +104,20 @@ def test_a_text_of_ten_million_characters_is_cut_before_it_is_tokenised(folder):
     np.testing.assert_allclose(embeddings[0], embeddings[1], atol=2e-6)
 
 
+def test_texts_made_to_break_a_tokenizer_break_none(folder):
+    hostile = [
+        "\x00" * 1_000 + "a", "a" * 10_000_000, "a" + "\u0301" * 1_000_000, " " * 1_000_000,
+        "\ue000\uf8ff\U000f0000\U0010ffff" * 1_000, "\ufffe\uffff" * 1_000, "half \ud800 pair",
+    ]  # fmt: skip
+    answers = load_encoder(folder).answer_texts([*hostile, "Plants."])
+    assert answers.reasons == [None, None, None, "no_token", None, None, "invalid_unicode", None]
+
+
+def test_twenty_thousand_spaces_before_a_text_cost_it_nothing(folder):
+    spaced, plain = load_encoder(folder).embed_texts([" \n" * 10_000 + "Plants.", "Plants."])
+    np.testing.assert_allclose(spaced, plain, atol=2e-6)
+
+
 def test_no_texts_give_no_rows(folder):
     assert load_encoder(folder).embed_texts([]).shape == (0, 384)
 

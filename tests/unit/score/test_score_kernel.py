@@ -34,8 +34,9 @@ def batch(n):
     texts = [f"text {i}" for i in range(n)]
     same = pa.array(["c"] * n)
     return pa.RecordBatch.from_pydict(
-        {"doc_id": pa.array(texts), "crawl": same, "chunk": same, "text": pa.array(texts)}
-    )
+        {"doc_id": pa.array(texts), "crawl": same, "chunk": same,
+         "text_hash": pa.array(range(n), pa.int64()), "text": pa.array(texts)}
+    )  # fmt: skip
 
 
 def rows(n, **models):
@@ -100,7 +101,7 @@ def test_hostile_texts_cost_only_themselves():
     same = pa.array(["c"] * n)
     told = pa.RecordBatch.from_pydict(
         {"doc_id": pa.array([str(i) for i in range(n)]), "crawl": same, "chunk": same,
-         "text": pa.array(texts)}
+         "text_hash": pa.array(range(n), pa.int64()), "text": pa.array(texts)}
     )  # fmt: skip
     (found,) = make_score_kernel(ScoreConfig(), "m", n_threads=1)(told)
     result = SCORES.conform(found).to_pylist()

@@ -1,5 +1,7 @@
 """Members as the configuration declares them."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -7,12 +9,13 @@ from curation.config import MemberConfig, ScoreConfig, load_config
 from curation.errors import ConfigError, EnvironmentFault, InputError
 from curation.score.heads import load_head
 from curation.score.members import (
-    class_columns,
     head_file,
     identity,
     load_member,
     members_of,
     number_columns,
+    quality_columns,
+    why_no_quality,
     why_unknown,
 )
 from curation.score.models import PUBLISHED
@@ -33,7 +36,6 @@ def test_the_shipped_members_give_three_qualities_and_three_attributes():
     conf = ScoreConfig()
     numbers = {"fasttext", "edu", "quality", "toxicity", "domain_p", "speech_p"}
     assert {*number_columns(conf)} == numbers
-    assert class_columns(conf) == ("domain", "speech")
 
 
 def test_the_published_members_of_the_crawl_bring_their_columns(monkeypatch, tmp_path):
@@ -41,7 +43,6 @@ def test_the_published_members_of_the_crawl_bring_their_columns(monkeypatch, tmp
     conf = load_config("conf/crawl.yaml")
     given = number_columns(conf.score)
     assert {"edu_mixtral", "edu_nemotron", "fasttext", "toxicity", "domain_p"} <= {*given}
-    assert class_columns(conf.score) == ("domain", "speech")
     assert why_unknown(conf.label.members, given, "label.members") is None
     assert {one.conf.model for one in members_of(conf.score)} == {*PUBLISHED}
 
@@ -136,7 +137,7 @@ def test_a_classifier_in_a_folder_means_what_the_columns_say(tmp_path):
     toxic = loaded(kind="classifier", model=str(tmp_path / "toxic"), columns=columns)
     assert {*toxic.score_texts(TEXTS).columns} == {"mean", "bad"}
     wrong = declared(kind="classifier", model=str(tmp_path / "toxic"), columns={"mean": "nasty"})
-    with pytest.raises(InputError, match=r"expected outputs \['nasty'\]"):
+    with pytest.raises(InputError, match=r"score\.members\.one: .*expected outputs \['nasty'\]"):
         load_member(members_of(wrong)[0], n_threads=1)
     top = loaded(kind="classifier", model=str(tmp_path / "toxic"), columns={"kind": "class"})
     assert {*top.score_texts(TEXTS).columns} == {"kind", "kind_p"}
@@ -146,9 +147,12 @@ def test_a_classifier_in_a_folder_means_what_the_columns_say(tmp_path):
     ("members", "message"),
     [
         ("{a: {kind: fasttext, model: x, columns: {s: hq}}, "
-         "b: {kind: fasttext, model: y, columns: {s: hq}}}", "two of them give the column s"),
+         "b: {kind: fasttext, model: y, columns: {s: hq}}}", "a and b both give the column s"),
         ("{a: {kind: fasttext, model: x, columns: {s: cc}}}", "gives one, as in"),
         ("{a: {kind: encoder, model: x}}", "nothing without heads"),
+        ("{a: {kind: fasttext, model: x, max_tokens: 64}}", "max_tokens: without effect on fastT"),
+        ("{a: {kind: fasttext, model: x, device: cuda}}", "device: without effect"),
+        ("{a: {kind: fasttext, model: x, tokens_per_batch: 9}}", "tokens_per_batch: without eff"),
         ("{A: {kind: fasttext, model: x}}", "pattern"),
         ("{a: {kind: fasttext, model: x, colums: {}}}", "did you mean `columns`"),
         ("{}", "at least 1"),
@@ -159,3 +163,169 @@ def test_members_that_contradict_themselves_are_refused(members, message, tmp_pa
     path.write_text(f"score: {{members: {members}}}")
     with pytest.raises(ConfigError, match=message):
         load_config(str(path))
+
+
+PLAIN = {"kind": "fasttext", "model": "shipped"}
+PUBLISHED_FASTTEXT = {"kind": "fasttext", "model": "mlfoundations/fasttext-oh-eli5"}
+PUBLISHED_EDU = {
+    "kind": "classifier",
+    "model": "nvidia/nemocurator-fineweb-mixtral-edu-classifier",
+}
+DOMAINS = {"kind": "classifier", "model": "nvidia/domain-classifier"}
+
+
+def headed(**columns):
+    return {"kind": "encoder", "model": "minilm", "columns": columns}
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "column"),
+    [
+        (PUBLISHED_FASTTEXT, PLAIN | {"columns": {"fasttext": "hq"}}, "fasttext"),
+        (PLAIN, PUBLISHED_EDU | {"columns": {"a": "edu"}}, "a"),
+        (PUBLISHED_EDU, PUBLISHED_EDU, "edu_mixtral"),
+        (DOMAINS, PLAIN | {"columns": {"domain_p": "hq"}}, "domain_p"),
+        (DOMAINS, PLAIN | {"columns": {"domain": "hq"}}, "domain"),
+        (headed(speech="shipped"), PLAIN | {"columns": {"speech_p": "hq"}}, "speech_p"),
+    ],
+)
+@pytest.mark.parametrize("asked", [identity, number_columns, quality_columns])
+def test_a_column_that_two_members_give_is_refused_and_both_are_named(a, b, column, asked):
+    conf = ScoreConfig(members={"a": MemberConfig(**a), "b": MemberConfig(**b)})
+    said = rf"members\.b\.columns: `{column}` is given by score\.members\.a too"
+    with pytest.raises(ConfigError, match=said):
+        asked(conf)
+
+
+def test_a_column_that_one_member_gives_twice_is_refused():
+    shipped = str(default_weight("domain.npz"))
+    with pytest.raises(ConfigError, match=r"`domain_p` is given by score\.members\.one too"):
+        number_columns(declared(**headed(domain=shipped, domain_p=shipped)))
+
+
+@pytest.mark.parametrize("column", ["mean_rank", "logistic"])
+def test_a_column_named_as_a_combined_cut_is_refused(column):
+    with pytest.raises(ConfigError, match=rf"`{column}` is given by label\.ensemble too"):
+        number_columns(declared(**PLAIN, columns={column: "hq"}))
+
+
+def test_quality_is_ranked_neither_by_toxicity_nor_by_how_sure_a_class_is(monkeypatch, tmp_path):
+    monkeypatch.setenv("CURATION_MODELS", str(tmp_path))
+    assert quality_columns(ScoreConfig()) == ("fasttext", "edu", "quality")
+    published = load_config("conf/crawl.yaml").score
+    assert quality_columns(published) == ("edu_mixtral", "edu_nemotron", "fasttext")
+    own = declared(kind="classifier", model="x", columns={"rude": "toxicity", "fine": "good"})
+    assert quality_columns(own) == ("fine",)
+    assert quality_columns(declared(kind="classifier", model="x", columns={"c": "class"})) == ()
+
+
+def test_what_does_not_rank_quality_is_named_beside_what_does():
+    assert why_no_quality(("edu", "fasttext"), ScoreConfig(), "label.members") is None
+    assert why_no_quality(("edu", "toxicity", "domain_p"), ScoreConfig(), "label.members") == (
+        "label.members: toxicity, domain_p says nothing of quality; what does: "
+        "fasttext, edu, quality"
+    )
+
+
+@pytest.fixture
+def own(tmp_path):
+    """Folders of classifiers by name, as a user has them."""
+    pytest.importorskip("transformers")
+    from tiny_models import save_domain, save_edu, save_toxicity
+
+    for name in ("edu", "toxic"):
+        (tmp_path / name).mkdir()
+    save_edu(tmp_path / "edu")
+    save_toxicity(tmp_path / "toxic")
+    save_domain(tmp_path / "domain", ["a", "b"])
+    return {name: str(tmp_path / name) for name in ("edu", "toxic", "domain")}
+
+
+def without_weights(folder):
+    """Only the names of its weights are left, so that whoever reads them fails."""
+    (folder / "model.safetensors").write_bytes(b"")
+
+
+@pytest.mark.parametrize(
+    ("name", "columns", "max_tokens"),
+    [
+        ("edu", {"e": "edu"}, 512),
+        ("toxic", {"t": "toxicity", "i": "insult"}, 512),
+        ("toxic", {"kind": "class"}, None),
+        ("domain", {"d": "class"}, 4_096),
+    ],
+)
+def test_a_folder_of_ones_own_is_checked_without_its_weights(
+    own, tmp_path, name, columns, max_tokens
+):
+    without_weights(tmp_path / name)
+    member = {"kind": "classifier", "model": own[name], "columns": columns}
+    assert identity(declared(**member, max_tokens=max_tokens)).keys() == {"one"}
+
+
+@pytest.mark.parametrize(
+    ("name", "columns", "said"),
+    [
+        ("toxic", {"e": "edu"}, "expected 1 outputs, found 9"),
+        ("toxic", {"n": "nasty"}, r"expected outputs \['nasty'\], found \['toxicity'"),
+        ("edu", {"n": "nasty"}, r"expected outputs \['nasty'\], found \['LABEL_0'\]"),
+        ("domain", {"e": "edu"}, "expected 1 outputs, found 2"),
+    ],
+)
+def test_a_classifier_with_other_outputs_is_refused_before_the_job(own, name, columns, said):
+    conf = declared(kind="classifier", model=own[name], columns=columns)
+    with pytest.raises(InputError, match=rf"^score\.members\.one\.model: .*/{name}: {said}"):
+        identity(conf)
+
+
+@pytest.mark.parametrize(("name", "columns"), [("edu", {"e": "edu"}), ("toxic", {"k": "class"})])
+def test_more_tokens_than_positions_are_refused_before_the_job(own, name, columns):
+    member = {"kind": "classifier", "model": own[name], "columns": columns}
+    with pytest.raises(ConfigError, match=r"^score\.members\.one: max_tokens: .*512, found 513"):
+        identity(declared(**member, max_tokens=513))
+
+
+def test_more_tokens_than_the_positions_of_an_encoder_are_refused_before_the_job():
+    with pytest.raises(ConfigError, match=r"^score\.members\.one: max_tokens: .*512, found 513"):
+        identity(declared(**headed(edu="shipped"), max_tokens=513))
+
+
+@pytest.mark.parametrize(
+    ("part", "absent"),
+    [("config.json", "no config.json"), ("model.safetensors", "no weights"),
+     ("tokenizer.json", "no tokenizer")],
+)  # fmt: skip
+def test_a_folder_that_lacks_a_part_is_refused_before_the_job(own, tmp_path, part, absent):
+    (tmp_path / "edu" / part).unlink()
+    conf = declared(kind="classifier", model=own["edu"], columns={"e": "edu"})
+    with pytest.raises(InputError, match=rf"^score\.members\.one\.model: .*/edu: {absent}"):
+        identity(conf)
+
+
+def test_an_encoder_without_weights_or_of_another_width_is_refused_before_the_job(own, tmp_path):
+    conf = declared(**(headed(edu="shipped") | {"model": own["edu"]}))
+    with pytest.raises(InputError, match=r"one\.model: .*width is 32, and the head `edu`"):
+        identity(conf)
+    (tmp_path / "edu" / "model.safetensors").unlink()
+    with pytest.raises(InputError, match=r"one\.model: .*no weights"):
+        identity(conf)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"id2label": {"x": "a"}}', '{"base_model": "b"}'])
+def test_a_damaged_description_of_a_model_is_refused_by_name(own, tmp_path, text):
+    (tmp_path / "edu" / "config.json").write_text(text)
+    conf = declared(kind="classifier", model=own["edu"], columns={"e": "edu"})
+    with pytest.raises(InputError, match=r"^score\.members\.one\.model: .*config\.json"):
+        identity(conf)
+
+
+def test_a_tokenizer_without_padding_is_refused_by_name(own, tmp_path):
+    file = tmp_path / "edu" / "tokenizer_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"pad_token": None}))
+    with pytest.raises(InputError, match=r"^score\.members\.one: .*no padding token; set `pad_tok"):
+        loaded(kind="classifier", model=own["edu"], columns={"e": "edu"})
+
+
+def test_a_head_that_is_not_there_is_refused_by_the_name_of_its_member():
+    with pytest.raises(InputError, match=r"^score\.members\.one\.columns: nowhere\.npz: no such"):
+        number_columns(declared(**headed(edu="nowhere.npz")))

@@ -4,21 +4,34 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curation.config import MemberConfig, ScoreConfig
 from curation.errors import ConfigError, EnvironmentFault
 from curation.score.batches import INVALID_UNICODE, NO_TOKEN
 from curation.score.fasttext import join_lines, load_fasttext
+from curation.score.members import load_member, members_of
 from curation.score.models import (
     PUBLISHED,
     FastTextClassifier,
     PublishedClassifier,
     find_model,
-    load_published,
     models_folder,
 )
 from curation.score.weights import default_weight
 
 DOMAIN = "nvidia/domain-classifier"
 FASTTEXT = "mlfoundations/fasttext-oh-eli5"
+
+
+@pytest.fixture
+def load_published(monkeypatch, tmp_path):
+    """The published model of a name, as a member that leaves all open."""
+    monkeypatch.setenv("CURATION_MODELS", str(tmp_path))
+
+    def load(name, kind="classifier"):
+        conf = ScoreConfig(members={"one": MemberConfig(kind=kind, model=name)})
+        return load_member(members_of(conf)[0], n_threads=1)
+
+    return load
 
 
 def test_the_models_of_the_paper_and_of_the_attributes_are_known():
@@ -94,34 +107,36 @@ def test_models_lie_where_the_environment_says(monkeypatch, tmp_path):
     assert models_folder() == tmp_path / "mine"
 
 
-def test_a_published_classifier_is_loaded_by_its_name(tmp_path):
+def test_a_published_classifier_is_loaded_by_its_name(load_published, tmp_path):
     pytest.importorskip("transformers")
     from tiny_models import save_domain
 
     labels = PUBLISHED[DOMAIN].labels
     save_domain(tmp_path / DOMAIN, labels)
-    scores = load_published(DOMAIN, tmp_path).score_texts(["plants", ""])
+    scores = load_published(DOMAIN).score_texts(["plants", ""])
     assert tuple(scores.columns) == ("domain", "domain_p")
     assert scores.columns["domain"][0] in labels
     assert scores.reasons == [None, NO_TOKEN]
 
 
-def test_toxicity_is_loaded_by_its_name(tmp_path):
+def test_toxicity_is_loaded_by_its_name(load_published, tmp_path):
     pytest.importorskip("transformers")
     from tiny_models import save_toxicity
 
     name = "unitary/unbiased-toxic-roberta"
     (tmp_path / name).mkdir(parents=True)
     save_toxicity(tmp_path / name)
-    scores = load_published(name, tmp_path).score_texts(["plants"])
+    scores = load_published(name).score_texts(["plants"])
     assert tuple(scores.columns) == PUBLISHED[name].columns
 
 
-def test_fasttext_is_loaded_by_its_name_and_has_reasons_too(tmp_path):
+def test_fasttext_is_loaded_by_its_name_and_has_reasons_too(load_published, tmp_path):
     folder = tmp_path / FASTTEXT
     folder.mkdir(parents=True)
     (folder / PUBLISHED[FASTTEXT].file).symlink_to(default_weight("fasttext.ftz"))
-    scores = load_published(FASTTEXT, tmp_path).score_texts(["a lesson", "", "a \ud800 b", "sale"])
+    scores = load_published(FASTTEXT, "fasttext").score_texts(
+        ["a lesson", "", "a \ud800 b", "sale"]
+    )
     assert scores.reasons == [None, NO_TOKEN, INVALID_UNICODE, None]
     values = scores.columns["fasttext"].tolist()
     assert [math.isnan(value) for value in values] == [False, True, True, False]

@@ -11,7 +11,6 @@ from curation.score.outputs import (
     LabelProbabilities,
     TopClass,
     clamp_edu,
-    is_high_quality,
     logistic,
     round_edu,
     softmax,
@@ -40,16 +39,13 @@ def test_rounding_is_python_s_of_the_clamped_score(score):
     assert round_edu(rows(score))[0] == round(clamped)
 
 
-def test_high_quality_starts_at_two_and_a_half_though_that_rounds_to_two():
-    scores = rows(2.4999998, 2.5, 2.51)
-    assert is_high_quality(scores).tolist() == [False, True, True]
-    assert round_edu(scores).tolist() == [2, 2, 3]
+def test_two_and_a_half_rounds_to_two():
+    assert round_edu(rows(2.4999998, 2.5, 2.51)).tolist() == [2, 2, 3]
 
 
-def test_no_score_is_no_whole_score_and_not_of_high_quality():
+def test_no_score_is_no_whole_score():
     assert np.isnan(clamp_edu(rows(NAN))[0])
     assert np.isnan(round_edu(rows(NAN))[0])
-    assert is_high_quality(rows(NAN)).tolist() == [False]
 
 
 def test_the_published_reference_scores_give_the_published_whole_ones():

@@ -1,3 +1,4 @@
+import functools
 import json
 
 import numpy as np
@@ -6,9 +7,12 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
+from hypothesis import HealthCheck, given, settings  # noqa: E402
+from hypothesis import strategies as st  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 from tiny_models import SIZES, save_domain, save_edu, save_toxicity, write_domain  # noqa: E402
 from transformers import (  # noqa: E402
+    AutoConfig,
     AutoModel,
     AutoModelForSequenceClassification,
     AutoTokenizer,
@@ -16,8 +20,23 @@ from transformers import (  # noqa: E402
 )
 
 from curation.errors import ConfigError, EnvironmentFault, InputError  # noqa: E402
-from curation.score.batches import INVALID_UNICODE, NO_TOKEN, NOT_FINITE  # noqa: E402
+from curation.model_store import model_folder  # noqa: E402
+from curation.score.batches import (  # noqa: E402
+    INVALID_UNICODE,
+    NO_TOKEN,
+    NOT_FINITE,
+    BatchRunner,
+)
 from curation.score.first_token import BACKBONES, build  # noqa: E402
+from curation.score.loading import (  # noqa: E402
+    _FROM_BEHIND_PADDING,
+    _FROM_ZERO,
+    labels_told,
+    load_tokenizer,
+    positions_of,
+    positions_told,
+    read_config,
+)
 from curation.score.outputs import EduScore, LabelProbabilities, TopClass  # noqa: E402
 from curation.score.sequence import load_classifier  # noqa: E402
 
@@ -30,6 +49,7 @@ TEXTS = [
     "x" * 2_000,
 ]
 CLASSES = [f"class {number}" for number in range(26)]
+tokenizer_of = functools.cache(load_tokenizer)
 EDU = EduScore("edu")
 DOMAIN = TopClass("domain", n_classes=26)
 TOXICITY = LabelProbabilities((("insult", "insult"), ("toxicity", "toxicity")))
@@ -183,6 +203,59 @@ def test_weights_that_are_no_numbers_give_a_reason_not_a_score(tmp_path):
     save_edu(tmp_path, bias=float("nan"))
     scores = load_classifier(str(tmp_path), EDU).score_texts(["plants"])
     assert scores.reasons == [NOT_FINITE]
+
+
+WHITE = st.text(st.sampled_from(" \n\t\r\v\f\x1c\x1f\x85\xa0\u1680\u2003\u2028\u3000"), max_size=9)
+
+
+@pytest.mark.parametrize("name", ["edu", "toxicity", "domain", "minilm"])
+@given(white=WHITE, text=st.text(st.sampled_from("ab .\n\xa0\u0301\u200d"), max_size=9))
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_white_space_passed_over_never_changes_the_tokens(folder, name, white, text):
+    place = str(model_folder("minilm")) if name == "minilm" else folder[name]
+    tokenizer = tokenizer_of(place)
+    runner = BatchRunner(tokenizer, None, width=1, max_tokens=512, tokens_per_batch=1)
+    spaced = white + text
+    assert runner._tokenize([spaced], [0]) == [tokenizer(spaced)["input_ids"]]
+
+
+def test_twenty_thousand_spaces_before_a_text_cost_it_nothing_but_where_they_are_tokens(folder):
+    spaced, plain = " " * 20_000 + "plants.", "plants."
+    for name, outputs in (("edu", EDU), ("domain", DOMAIN)):
+        scores = load_classifier(folder[name], outputs).score_texts([spaced, plain])
+        assert scores.reasons == [None, None]
+        number = scores.columns[outputs.column_names[-1]]
+        assert number[0] == pytest.approx(number[1], abs=1e-5)
+    scores = load_classifier(folder["toxicity"], TOXICITY).score_texts([spaced, " " * 20_000])
+    assert scores.columns["toxicity"][0] == pytest.approx(scores.columns["toxicity"][1], abs=1e-5)
+
+
+@pytest.mark.parametrize("type_", sorted(_FROM_ZERO | _FROM_BEHIND_PADDING))
+def test_positions_are_told_as_the_network_has_them(type_):
+    config = AutoConfig.for_model(type_, max_position_embeddings=100, num_hidden_layers=1)
+    with torch.device("meta"):
+        network = AutoModel.from_config(config)
+    assert positions_told(config.to_dict()) == positions_of(network) is not None
+
+
+@pytest.mark.parametrize("type_", ["modernbert", "roformer"])
+def test_where_positions_are_relative_or_not_known_none_are_told(type_):
+    assert positions_told(AutoConfig.for_model(type_).to_dict()) is None
+
+
+def test_a_deberta_has_positions_but_for_version_three():
+    told = {"model_type": "deberta-v2", "max_position_embeddings": 512}
+    assert positions_told(told) == 512
+    assert positions_told(told | {"position_biased_input": False}) is None
+    assert positions_told(told | {"base_model": "microsoft/deberta-v3-base"}) is None
+
+
+def test_labels_are_told_as_transformers_reads_them(folder):
+    for name in ("edu", "toxicity"):
+        labels = AutoConfig.from_pretrained(folder[name]).id2label
+        assert labels_told(read_config(folder[name])) == [labels[n] for n in range(len(labels))]
+    assert labels_told(read_config(folder["domain"])) == CLASSES
+    assert labels_told({"model_type": "bert"}) == [*AutoConfig.for_model("bert").id2label.values()]
 
 
 def test_a_classifier_is_loaded_once_a_process(folder):
