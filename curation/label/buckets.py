@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import reduce
-from operator import add, or_
+from operator import add
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -15,6 +15,10 @@ from curation.tokens.files import sha256_of
 
 LABEL_FLOORS = (("high", 19), ("medium-high", 18), ("medium", 12), ("medium-low", 7), ("low", 0))
 """Lowest bucket of each label. Table 2 of the paper."""
+
+
+MOST_EQUAL = (N_BUCKETS - 1) // 2
+"""Cuts that a score may be equal to and still rank its document: up to about half of the weight."""
 
 
 def needed_cuts(conf: LabelConfig) -> tuple[str, ...]:
@@ -67,43 +71,34 @@ def with_cuts(scored: DataFrame, edges: DataFrame) -> DataFrame:
 
 
 def with_buckets(scored: DataFrame, conf: LabelConfig) -> DataFrame:
-    """Documents with `scores` and `cuts`, and their `buckets`, `bucket` and `label`.
+    """Documents with `scores` and `cuts`, and their `buckets`, `bucket`, `label` and `ranked`.
 
     A member without a score has no part in a document's bucket. `bucket` and `label` are null
-    where no member has one.
+    where no member has one. `ranked` is false where the bucket rests on a score that about half of
+    the documents or more share (`MOST_EQUAL`), such as the one score of a constant member.
     """
     found = scored.withColumn("buckets", _buckets(conf))
     if conf.ensemble == "maximum":
-        bucketed = found.withColumn("bucket", _highest(conf))
+        ranked = F.array_max(F.array(*[_ranked(name, F.col("scores")[name])
+                                       for name in conf.members]))  # fmt: skip
+        every = F.array_max(F.array(*[F.col("buckets")[name] for name in conf.members]))
     else:
-        bucketed = found.withColumn("bucket", _bucket(conf.ensemble, combined(conf)))
-    return bucketed.withColumn("label", label_of(F.col("bucket")))
+        one = combined(conf)
+        ranked, every = _ranked(conf.ensemble, one), _bucket(conf.ensemble, one)
+    bucketed = found.withColumn("bucket", F.coalesce(ranked, every))
+    return bucketed.withColumn("ranked", ranked.isNotNull()).withColumn(
+        "label", label_of(F.col("bucket"))
+    )
 
 
-def _highest(conf: LabelConfig) -> Column:
-    """The highest bucket of the members that tell documents apart; of all, where none does.
+def _ranked(member: str, score: Column) -> Column:
+    """The bucket of a score; null where it tells nobody apart.
 
-    A member that gives most documents of a group one score has 19 equal cuts, and every one of
-    them reaches the highest bucket: it would make all documents high.
+    A score that is equal to many cuts reaches all of them: one that nine documents of ten share
+    would be near the top, and make them high whatever the other members say.
     """
-    buckets = {name: F.col("buckets")[name] for name in conf.members}
-    telling = [F.when(_differ(name), bucket) for name, bucket in buckets.items()]
-    highest = F.array_max(F.array(*telling))
-    return F.coalesce(highest, F.array_max(F.array(*buckets.values())))
-
-
-def tells_apart(conf: LabelConfig) -> Column:
-    """Whether the cuts that a document's bucket rests on differ from each other.
-
-    Where they do not (one document, one score for all) a high bucket means nothing.
-    """
-    names = conf.members if conf.ensemble == "maximum" else (conf.ensemble,)
-    return F.coalesce(reduce(or_, [_differ(name) for name in names]), F.lit(False))
-
-
-def _differ(member: str) -> Column:
-    edges = F.col("cuts")[member]
-    return F.coalesce(F.get(edges, 0) < F.get(edges, N_BUCKETS - 2), F.lit(False))
+    equal = F.size(F.filter(F.col("cuts")[member], lambda edge: score == edge))
+    return F.when(equal <= MOST_EQUAL, _bucket(member, score))
 
 
 def combined(conf: LabelConfig) -> Column:

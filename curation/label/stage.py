@@ -19,7 +19,6 @@ from curation.label.buckets import (
     combines,
     in_force,
     needed_cuts,
-    tells_apart,
     with_buckets,
     with_cuts,
 )
@@ -140,7 +139,7 @@ def _outcomes(bucketed: DataFrame, written: DataFrame) -> DataFrame:
 
 def labels(bucketed: DataFrame, conf: LabelConfig) -> DataFrame:
     """Rows of LABELS for documents with buckets, a label, and measures."""
-    told = bucketed.withColumn("exempt", F.col("label").isin(list(conf.exempt)) & tells_apart(conf))
+    told = bucketed.withColumn("exempt", F.col("label").isin(list(conf.exempt)) & F.col("ranked"))
     told = told.drop("cuts").withColumnRenamed("cuts_batch", "cuts")
     told = told.withColumn("toxicity", F.col("scores")["toxicity"])
     for name in ("domain", "speech"):

@@ -5,6 +5,7 @@ Shapes: N texts, B texts of one batch, T tokens of its longest text, W values fo
 
 from __future__ import annotations
 
+import unicodedata
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -30,8 +31,13 @@ TOO_LARGE = "too_large"
 NOT_FINITE = "not_finite"
 """The network gave a value that is no number."""
 
-_WHITE_SPACE = "".join(letter for letter in map(chr, range(0x3001)) if letter.isspace())
-"""All that Python calls so; the ideographic space, U+3000, is the last."""
+_INVISIBLE = "".join(
+    letter
+    for letter in map(chr, range(0x10000))
+    if letter.isspace() or unicodedata.category(letter) in ("Cc", "Cf")
+)
+"""White space, control and format characters: NUL, soft hyphen, zero-width space, byte order mark.
+Those beyond U+FFFF are left out."""
 
 _OUT_OF_CPU_MEMORY = "DefaultCPUAllocator"
 """In the message of torch's error; of a type of its own is that of a GPU alone."""
@@ -115,7 +121,8 @@ class BatchRunner:
         self._tokens_per_batch = tokens_per_batch
         self._n_marks = int(tokenizer.num_special_tokens_to_add(pair=False))
         self._pad_id = int(tokenizer.pad_token_id)
-        self._passed_over = self._white_space_passed_over()
+        self._passed_over = self._invisible_passed_over()
+        self._read = frozenset(_INVISIBLE) - {*self._passed_over}
 
     def run(self, texts: list[str]) -> Answers:
         """Answers for `texts`, of which the first `max_tokens` tokens are read.
@@ -144,7 +151,7 @@ class BatchRunner:
     def _tokenize(self, texts: list[str], rows: list[int]) -> list[list[int] | None]:
         """Token ids of the texts `rows`; None where a text is not valid Unicode."""
         n_chars = self._max_tokens * MAX_CHARS_PER_TOKEN
-        heads = [self._without_leading_space(texts[row])[:n_chars] for row in rows]
+        heads = [self._from_first_word(texts[row])[:n_chars] for row in rows]
         valid = [head if is_valid_unicode(head) else None for head in heads]
         known = [head for head in valid if head is not None]
         if not known:
@@ -169,22 +176,22 @@ class BatchRunner:
         found: list[list[int]] = encoded["input_ids"]
         return found
 
-    def _without_leading_space(self, text: str) -> str:
+    def _from_first_word(self, text: str) -> str:
         """`text` from its first word on, if its tokens stay the same."""
         rest = text.lstrip(self._passed_over)
-        # Other white space may be one token with what is left out before it.
-        return text if rest[:1].isspace() else rest
+        # Another such character may be one token with what is left out before it.
+        return text if rest[:1] in self._read else rest
 
-    def _white_space_passed_over(self) -> str:
-        """White space that makes no token before a word, alone or in a run.
+    def _invisible_passed_over(self) -> str:
+        """Invisible characters that make no token before a word, alone or in a run.
 
         All for WordPiece; none for byte-level tokenizers such as RoBERTa's, whose authors' models
-        read it too.
+        read them too.
         """
-        plain, *once = self._encode(["a", *(space + "a" for space in _WHITE_SPACE)])
-        twice = self._encode([2 * space + "a" for space in _WHITE_SPACE])
-        read = zip(_WHITE_SPACE, once, twice, strict=True)
-        return "".join(space for space, *ids in read if ids == [plain, plain])
+        plain, *once = self._encode(["a", *(letter + "a" for letter in _INVISIBLE)])
+        twice = self._encode([2 * letter + "a" for letter in _INVISIBLE])
+        read = zip(_INVISIBLE, once, twice, strict=True)
+        return "".join(letter for letter, *ids in read if ids == [plain, plain])
 
     def _readable(
         self, rows: list[int], tokens: list[list[int] | None], answers: Answers

@@ -19,6 +19,7 @@ from curation.score.loading import (
     check_max_tokens,
     check_numbers,
     load_tokenizer,
+    loaded_once,
     positions_of,
     prepare_torch,
 )
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+_UNUSED = "pooler."
+"""Start of the names of weights behind the last layer, which many encoders come without."""
 
 
 class Encoder:
@@ -84,7 +89,7 @@ def _mean_pool(hidden: Tensor, mask: Tensor) -> Tensor:
     return (hidden * kept).sum(dim=1) / kept.sum(dim=1)
 
 
-@functools.lru_cache(maxsize=8)
+@loaded_once
 def load_encoder(
     folder: str,
     *,
@@ -105,7 +110,8 @@ def load_encoder(
     Raises:
         ConfigError: a number is below 1, or `max_tokens` exceeds the positions of the model.
         EnvironmentFault: torch or transformers is not installed, or there is no CUDA device.
-        InputError: `folder` does not exist, or its tokenizer has no padding token.
+        InputError: `folder` does not exist, lacks weights or is damaged, or its tokenizer has no
+            padding token.
     """
     check_numbers(tokens_per_batch=tokens_per_batch, n_threads=n_threads)
     if not Path(folder, "config.json").is_file():
@@ -119,8 +125,18 @@ def load_encoder(
 
 def _load_model(folder: str, device: Device, n_threads: int) -> PreTrainedModel:
     dtype = prepare_torch(device, n_threads)
+    from safetensors import SafetensorError
     from transformers import AutoModel
 
-    model: PreTrainedModel = AutoModel.from_pretrained(folder, dtype=dtype, local_files_only=True)
+    try:
+        model: PreTrainedModel
+        model, report = AutoModel.from_pretrained(
+            folder, dtype=dtype, local_files_only=True, output_loading_info=True
+        )
+    except SafetensorError as error:
+        raise InputError(f"{folder}: damaged: {error}; fetch it again") from error
+    # transformers fills what it does not find with random numbers, and only logs it.
+    if absent := sorted(name for name in report["missing_keys"] if not name.startswith(_UNUSED)):
+        raise InputError(f"{folder}: not a whole encoder, it lacks {absent}; fetch it again")
     model.to(device).eval()  # type: ignore[arg-type, unused-ignore]
     return model

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from curation.errors import EnvironmentFault, InputError
 from curation.score.batches import is_valid_unicode
+from curation.score.loading import loaded_once
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 HQ_LABEL = "__label__hq"
 CC_LABEL = "__label__cc"
+_END_OF_LINE, _NO_END_OF_LINE = "</s>", "< /s>"
 
 
 class Predictor(Protocol):
@@ -59,12 +60,14 @@ def join_lines(text: str) -> str:
     """`text` on one line: its lines stripped and joined by single spaces, empty ones left out.
 
     fastText reads one line as one document and refuses a newline. Joining by nothing, as one
-    public tutorial does, glues the last word of a line to the first of the next.
+    public tutorial does, glues the last word of a line to the first of the next. The word `</s>`
+    is fastText's end of a line, behind which it reads nothing: it is taken apart.
     """
-    return " ".join(stripped for line in text.splitlines() if (stripped := line.strip()))
+    joined = " ".join(stripped for line in text.splitlines() if (stripped := line.strip()))
+    return joined.replace(_END_OF_LINE, _NO_END_OF_LINE)
 
 
-@functools.lru_cache(maxsize=8)
+@loaded_once
 def load_fasttext(path: str) -> FastTextQuality:
     """The classifier in the file `path` (`.bin` or `.ftz`), loaded once a process.
 

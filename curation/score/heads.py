@@ -5,7 +5,6 @@ Shapes: N texts, D the width of the encoder (384 for MiniLM), L outputs of a hea
 
 from __future__ import annotations
 
-import functools
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from curation.errors import InputError
+from curation.score.loading import loaded_once
 from curation.score.outputs import EduScore, LabelProbabilities, Outputs, TopClass
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 HeadKind = Literal["edu", "probability", "classes"]
 """`edu`: a value cut to 0..5; `probability`: of one label; `classes`: exclusive, of L labels."""
 
-HEAD_VERSION = 1
+HEAD_VERSION = 2
 """Layout of the file of a head; a file with another number is refused."""
 
 
@@ -39,6 +39,10 @@ class Head:
     """Shape (L,)."""
     labels: tuple[str, ...] = ()
     """Names of the L classes; empty for the other kinds."""
+    encoder: str = ""
+    """`model_print` of the encoder that it was trained on; empty until it is in a file."""
+    max_tokens: int = 0
+    """Tokens of a text that this encoder read; 0 until it is in a file."""
 
     def outputs(self, column: str) -> Outputs:
         """What the head writes into `column`; `classes` into `<column>_p` too."""
@@ -80,12 +84,12 @@ _UNREADABLE = (
 """What numpy and zipfile raise on a file that is no archive, or a damaged one."""
 
 
-@functools.lru_cache(maxsize=16)
+@loaded_once
 def load_head(path: str) -> Head:
     """The head in the `.npz` file `path`, loaded once a process.
 
-    The file holds `version`, `kind`, `weight` (D, L), `bias` (L,) and `labels`; what else it holds
-    is about its training.
+    The file holds `version`, `kind`, `weight` (D, L), `bias` (L,), `labels`, `encoder` and
+    `max_tokens`; what else it holds is about its training.
 
     Raises:
         InputError: the file is missing, damaged, of another version, or no head.
@@ -94,30 +98,31 @@ def load_head(path: str) -> Head:
         raise InputError(f"{path}: no such head; models/classifiers/train.py writes one")
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            version, kind = int(arrays["version"]), str(arrays["kind"])
-            weight = np.asarray(arrays["weight"], np.float32)
-            bias = np.asarray(arrays["bias"], np.float32)
-            labels = tuple(str(label) for label in arrays["labels"])
+            if (version := int(arrays["version"])) != HEAD_VERSION:
+                raise InputError(
+                    f"{path}: a head of version {version}, expected {HEAD_VERSION}; train it again"
+                )
+            head = Head(
+                str(arrays["kind"]),  # type: ignore[arg-type]
+                np.asarray(arrays["weight"], np.float32),
+                np.asarray(arrays["bias"], np.float32),
+                tuple(str(label) for label in arrays["labels"]),
+                str(arrays["encoder"]),
+                int(arrays["max_tokens"]),
+            )
     except _UNREADABLE as error:
         raise InputError(f"{path}: not a head: {error}") from error
-    if complaint := _complaint(version, kind, weight, bias, labels):
+    if complaint := _complaint(head):
         raise InputError(f"{path}: {complaint}")
-    return Head(kind, weight, bias, labels)  # type: ignore[arg-type]
+    return head
 
 
-def _complaint(
-    version: int,
-    kind: str,
-    weight: NDArray[np.float32],
-    bias: NDArray[np.float32],
-    labels: tuple[str, ...],
-) -> str | None:
+def _complaint(head: Head) -> str | None:
     """What speaks against these contents of a file; None if nothing does."""
-    if version != HEAD_VERSION:
-        return f"a head of version {version}, expected {HEAD_VERSION}; train it again"
+    kind, weight, bias = head.kind, head.weight, head.bias
     if kind not in get_args(HeadKind):
         return f"`kind` is {kind}, expected one of {', '.join(get_args(HeadKind))}"
-    n_outputs = len(labels) if kind == "classes" else 1
+    n_outputs = len(head.labels) if kind == "classes" else 1
     if not n_outputs or weight.ndim != 2 or (weight.shape[1], *bias.shape) != (n_outputs,) * 2:
         return (
             f"`weight` {weight.shape} and `bias` {bias.shape} do not fit "

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -41,8 +42,43 @@ _FROM_BEHIND_PADDING = frozenset({
 })  # fmt: skip
 """Types of network with a table of positions, by the row of it that the first token has."""
 
+_FROM_ZERO_OF_N_POSITIONS = frozenset({"gpt2", "gpt_bigcode", "openai-gpt"})
+"""Types with such a table whose rows config.json calls `n_positions`."""
+_TABLES = ("embeddings.position_embeddings", "wpe", "positions_embed")
+"""Endings of the names that networks give to their table of positions."""
+
+Settings = ParamSpec("Settings")
+Loaded = TypeVar("Loaded")
+
 MIN_TOKENS = 3
 """Two marks and one token: no encoder has anything to read in fewer."""
+
+
+def loaded_once(
+    load: Callable[Concatenate[str, Settings], Loaded],
+) -> Callable[Concatenate[str, Settings], Loaded]:
+    """`load` of a path, run once a process for what lies there: replaced files are loaded anew."""
+
+    @functools.lru_cache(maxsize=8)
+    def load_state(
+        _state: tuple[object, ...], path: str, *args: Settings.args, **settings: Settings.kwargs
+    ) -> Loaded:
+        return load(path, *args, **settings)
+
+    @functools.wraps(load)
+    def load_path(path: str, /, *args: Settings.args, **settings: Settings.kwargs) -> Loaded:
+        # mypy cannot know that all settings of a model can be hashed.
+        return load_state(_state_of(path), path, *args, **settings)  # type: ignore[arg-type]
+
+    return load_path
+
+
+def _state_of(path: str) -> tuple[object, ...]:
+    """Name, time of change and size of the file `path`, or of each file in the folder `path`."""
+    place = Path(path)
+    files = sorted(place.iterdir()) if place.is_dir() else [place]
+    stats = [(file.name, file.stat()) for file in files if file.is_file()]
+    return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in stats)
 
 
 def absent_part(folder: str | Path) -> str | None:
@@ -90,7 +126,9 @@ def positions_told(config: dict[str, Any]) -> int | None:
     None where positions are relative, or its type is not known here: then `positions_of` tells,
     once its weights are loaded.
     """
-    n_rows, type_ = config.get("max_position_embeddings"), config.get("model_type")
+    type_ = config.get("model_type")
+    has_other_name = type_ in _FROM_ZERO_OF_N_POSITIONS
+    n_rows = config.get("n_positions" if has_other_name else "max_position_embeddings")
     padding = config.get("pad_token_id", 1)
     # DeBERTa has a table unless this is false, as in v3, the only backbone that is but named.
     has_table = config.get("position_biased_input", "base_model" not in config)
@@ -98,7 +136,7 @@ def positions_told(config: dict[str, Any]) -> int | None:
         return None
     if type_ in _FROM_BEHIND_PADDING and isinstance(padding, int):
         return n_rows - padding - 1
-    return n_rows if type_ in _FROM_ZERO else None
+    return n_rows if has_other_name or type_ in _FROM_ZERO else None
 
 
 def check_numbers(*, tokens_per_batch: int, n_threads: int) -> None:
@@ -128,9 +166,7 @@ def positions_of(model: torch.nn.Module) -> int | None:
     import torch
 
     for name, module in model.named_modules():
-        if name.endswith("embeddings.position_embeddings") and isinstance(
-            module, torch.nn.Embedding
-        ):
+        if name.endswith(_TABLES) and isinstance(module, torch.nn.Embedding):
             # RoBERTa counts positions from behind its padding token: 514 rows for 512 tokens.
             unused = 0 if module.padding_idx is None else module.padding_idx + 1
             return module.num_embeddings - unused

@@ -39,9 +39,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from curation.score.loading import Device
+
 SHIPPED = "shipped"
 COMBINED_CUTS = ("mean_rank", "logistic")
 """Names that s05 gives to cuts of its own, of all members combined."""
+TOXICITY = "toxicity"
 _ENCODER_TOKENS, _CLASSIFIER_TOKENS = 256, 512
 
 
@@ -60,7 +63,7 @@ class Member:
     name: str
     conf: MemberConfig
     tokens_per_batch: int
-    device: str
+    device: Device
 
     @property
     def published(self) -> Published | None:
@@ -126,9 +129,12 @@ def _all_outputs(conf: ScoreConfig) -> list[Outputs]:
     """What the outputs of all members mean, no column given twice: the last one would win.
 
     Raises:
-        ConfigError: one is; the message names it and both who give it.
+        ConfigError: one is, and the message names it and both who give it; or one whose name is
+            known to what follows holds something else.
     """
     every = [(one.name, outputs) for one in members_of(conf) for outputs in _outputs(one)]
+    for name, outputs in every:
+        _check_toxicity(name, outputs)
     givers = dict.fromkeys(COMBINED_CUTS, "label.ensemble")
     for name, outputs in every:
         for column in outputs.column_names:
@@ -139,6 +145,20 @@ def _all_outputs(conf: ScoreConfig) -> list[Outputs]:
                 )
             givers[column] = f"score.members.{name}"
     return [outputs for _, outputs in every]
+
+
+def _check_toxicity(name: str, outputs: Outputs) -> None:
+    """Refuse another thing than a probability under the name that `label.max_toxicity` cuts.
+
+    Raises:
+        ConfigError: the member `name` gives one.
+    """
+    if TOXICITY in outputs.column_names and not isinstance(outputs, LabelProbabilities):
+        raise ConfigError(
+            f"score.members.{name}.columns: `{TOXICITY}` must be a probability, which "
+            "label.max_toxicity cuts, and is an educational value or a class here; give it another "
+            "name"
+        )
 
 
 def _outputs(member: Member) -> tuple[Outputs, ...]:
@@ -170,7 +190,11 @@ def _classifier_outputs(member: Member) -> Outputs:
         return EduScore(column)
     if meanings == {"class"}:
         return TopClass(column)
-    return LabelProbabilities(tuple((label, column) for column, label in columns.items()))
+    wanted = tuple((label, column) for column, label in columns.items())
+    # Of a published model it is known, as its config.json need not say it.
+    known = member.published.outputs if isinstance(member.published, PublishedClassifier) else None
+    exclusive = known.exclusive if isinstance(known, LabelProbabilities) else None
+    return LabelProbabilities(wanted, exclusive)
 
 
 def _fasttext_column(member: Member) -> str:
@@ -294,8 +318,8 @@ def _check_folder(member: Member, folder: Path) -> None:
     """Refuse a folder of a network that is not whole, or not what is declared of it.
 
     Raises:
-        ConfigError: it has fewer positions than `max_tokens`.
-        InputError: it lacks a part, or has other outputs, or another width than a head.
+        ConfigError: it has fewer positions than `max_tokens`, or a head was trained on other ones.
+        InputError: it lacks a part, or has other outputs, or a head is of another encoder.
     """
     with _named(member, "model"):
         if absent := absent_part(folder):
@@ -305,17 +329,47 @@ def _check_folder(member: Member, folder: Path) -> None:
             raise InputError(f"{folder}: {complaint}")
     with _named(member):
         check_max_tokens(member.max_tokens, positions_told(told))
+    if member.conf.kind == "encoder":
+        _check_heads(member, folder)
+
+
+def _check_heads(member: Member, folder: Path) -> None:
+    """Refuse heads that were trained on other embeddings than those that the member makes.
+
+    Raises:
+        ConfigError: on those of fewer or more tokens.
+        InputError: on those of another encoder.
+    """
+    where, found = f"score.members.{member.name}", model_print(folder)
+    for column, head in _heads(member).items():
+        if head.encoder != found:
+            raise InputError(
+                f"{where}.columns: the head `{column}` was trained on the encoder {head.encoder}, "
+                f"and {folder} is {found}; set the `model` that it was trained on, or train it "
+                "again on this one"
+            )
+        if head.max_tokens != member.max_tokens:
+            raise ConfigError(
+                f"{where}.max_tokens: the head `{column}` was trained on {head.max_tokens} tokens, "
+                f"found {member.max_tokens}; set max_tokens: {head.max_tokens}, or train it again"
+            )
 
 
 def _complaint(member: Member, told: dict[str, Any]) -> str | None:
     """What speaks against a network of which config.json says `told`; None if nothing does."""
     if member.conf.kind == "classifier":
-        return _classifier_outputs(member).complaint(labels_told(told))
+        return _classifier_complaint(_classifier_outputs(member), told)
     width = told.get("hidden_size")
     for column, head in _heads(member).items():
         if width is not None and width != head.weight.shape[0]:
             return f"its width is {width}, and the head `{column}` is for {head.weight.shape[0]}"
     return None
+
+
+def _classifier_complaint(outputs: Outputs, told: dict[str, Any]) -> str | None:
+    if isinstance(outputs, LabelProbabilities) and told.get("problem_type") == "regression":
+        return "its outputs are values (problem_type: regression), not probabilities of labels"
+    return outputs.complaint(labels_told(told))
 
 
 def load_member(member: Member, *, n_threads: int) -> Model:

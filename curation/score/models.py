@@ -116,7 +116,7 @@ _MODELS: tuple[Published, ...] = (
     # trained not to take the mention of a group for toxicity, for which good text would be lost.
     PublishedClassifier(
         "unitary/unbiased-toxic-roberta",
-        LabelProbabilities(tuple((label, label) for label in TOXIC_LABELS)),
+        LabelProbabilities(tuple((label, label) for label in TOXIC_LABELS), exclusive=False),
         max_tokens=512,
         labels=TOXIC_LABELS,
     ),

@@ -5,7 +5,7 @@ Shapes: N texts, L outputs of the network.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -87,10 +87,13 @@ class TopClass:
 
 @dataclass(frozen=True)
 class LabelProbabilities:
-    """Labels that may hold at once: of each wanted one its probability, float32, 0..1."""
+    """Of each wanted label its probability, float32, 0..1."""
 
     wanted: tuple[tuple[str, str], ...]
     """Pairs of a label and its column."""
+    exclusive: bool | None = False
+    """Whether one label alone holds, so that all of them add up to 1; else each is by itself, as
+    without a word on it. None: as the model's config.json says, see `as_told`."""
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -103,9 +106,20 @@ class LabelProbabilities:
     def columns(
         self, logits_NL: NDArray[np.float32], labels: Sequence[str]
     ) -> dict[str, NDArray[np.generic]]:
-        return {
-            column: logistic(logits_NL[:, labels.index(label)]) for label, column in self.wanted
-        }
+        probabilities = softmax(logits_NL) if self.exclusive else logistic(logits_NL)
+        return {column: probabilities[:, labels.index(label)] for label, column in self.wanted}
+
+
+def as_told(outputs: Outputs, n_outputs: int, problem_type: str | None) -> Outputs:
+    """`outputs`, of which is filled in what config.json decides, by its `problem_type`.
+
+    As in transformers' text-classification pipeline: labels hold at once where that is
+    multi_label_classification, or where there is one alone; else they are exclusive.
+    """
+    if not isinstance(outputs, LabelProbabilities) or outputs.exclusive is not None:
+        return outputs
+    at_once = n_outputs == 1 or problem_type == "multi_label_classification"
+    return replace(outputs, exclusive=not at_once)
 
 
 def _other_number(labels: Sequence[str], expected: int) -> str | None:

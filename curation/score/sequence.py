@@ -18,10 +18,12 @@ from curation.score.loading import (
     check_max_tokens,
     check_numbers,
     load_tokenizer,
+    loaded_once,
     positions_of,
     prepare_torch,
     read_config,
 )
+from curation.score.outputs import as_told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +67,7 @@ class SequenceClassifier:
         return Scores(columns, answers.reasons, answers.n_halvings)
 
 
-@functools.lru_cache(maxsize=8)
+@loaded_once
 def load_classifier(
     folder: str,
     outputs: Outputs,
@@ -101,6 +103,7 @@ def load_classifier(
     if complaint := outputs.complaint(labels):
         raise InputError(f"{folder}: {complaint}")
     check_max_tokens(max_tokens, positions_of(model))
+    outputs = as_told(outputs, len(labels), read_config(folder).get("problem_type"))
     model = model.to(device).eval()
     runner = BatchRunner(
         load_tokenizer(folder),

@@ -18,6 +18,9 @@ from curation.spark.funnel import Account, account
 from curation.spark.tables import small
 from curation.spark.work import Work
 
+READING = 2
+"""How members read texts and what their outputs become; a change that moves scores raises it."""
+
 
 def score(work: Work) -> Account:
     """Score the chunk's documents in the wanted languages; earlier scores are kept."""
@@ -46,7 +49,7 @@ def models_fingerprint(conf: RunConfig) -> str:
     """
     files = identity(conf)
     members = {one.name: _deciding(one) for one in members_of(conf.score)}
-    return fingerprint([members, files])
+    return fingerprint([READING, members, files])
 
 
 def _deciding(member: Member) -> list[object]:

@@ -97,9 +97,14 @@ def cell_weights(cells: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def save_head(
-    path: Path, head: Head, *, max_tokens: int, n_pages: int, labels_sha256: str, texts_sha256: str
-) -> None:
-    """Write `head` to the `.npz` file `path`, beside what its examples were read with and were."""
+    path: Path, head: Head, *, encoder: str, max_tokens: int, n_pages: int, labels_sha256: str,
+    texts_sha256: str,
+) -> None:  # fmt: skip
+    """Write `head` to the `.npz` file `path`, beside what its examples were read with and were.
+
+    `encoder` is the `model_print` of the encoder, `max_tokens` how much it read: with another, the
+    head is refused.
+    """
     np.savez(
         path,
         version=np.int32(HEAD_VERSION),
@@ -107,6 +112,7 @@ def save_head(
         weight=head.weight,
         bias=head.bias,
         labels=np.array(head.labels, np.str_),
+        encoder=np.array(encoder),
         max_tokens=np.int32(max_tokens),
         n_pages=np.int32(n_pages),
         labels_sha256=np.array(labels_sha256),

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from curation.errors import CurationError
-from curation.model_store import model_folder
+from curation.model_store import model_folder, model_print
 from curation.score.encoder import load_encoder
 from curation.tokens.files import sha256_of
 from models.classifiers.data import LABELS, LabelledPage, load_pages, text_hash
@@ -68,7 +68,8 @@ def train_all(
         ValueError: too few domains for the published recipe.
     """
     pages = load_pages(data, annotations, ()) if annotations else load_pages(data)
-    encoder = load_encoder(str(model_folder("minilm")), max_tokens=max_tokens)
+    folder = model_folder("minilm")
+    encoder = load_encoder(str(folder), max_tokens=max_tokens)
     embeddings = encoder.embed_texts([page.text for page in pages])
     readable = np.flatnonzero(~np.isnan(embeddings).any(axis=1))
     pages, embeddings = [pages[row] for row in readable], embeddings[readable]
@@ -77,7 +78,10 @@ def train_all(
     heads["toxicity"] = toxicity_head(toxicity_set(encoder, pages, embeddings))
     out.mkdir(parents=True, exist_ok=True)
     for name, head in heads.items():
-        save_head(out / f"{name}.npz", head, max_tokens=max_tokens, n_pages=len(pages), **card)
+        save_head(
+            out / f"{name}.npz", head, encoder=model_print(folder), max_tokens=max_tokens,
+            n_pages=len(pages), **card,
+        )  # fmt: skip
     _train_text_members(out, pages, embeddings, recipe, card)
 
 

@@ -330,6 +330,22 @@ def test_a_constant_member_does_not_make_all_documents_high(spark):
     assert {row["buckets"]["b"] for row in both} == {19}
 
 
+@pytest.mark.parametrize("n_equal", [93, 97])
+def test_a_score_that_nearly_all_share_does_not_drown_the_others(spark, n_equal):
+    n = [float(i) for i in range(100)]
+    b = [0.0] * n_equal + [1.0] * (100 - n_equal)
+    both, alone = buckets(spark, conf("a", "b"), a=n, b=b), buckets(spark, conf("a"), a=n)
+    assert [r["bucket"] for r in both[:n_equal]] == [r["bucket"] for r in alone[:n_equal]]
+    assert {r["bucket"] for r in both[n_equal:]} == {19}
+
+
+def test_a_document_that_only_a_constant_member_scored_is_not_spared(spark):
+    settings = LabelConfig(members=("a", "nem"), preset="nemotron")
+    frame = scored(spark, a=[*[float(i) for i in range(19)], None], nem=[0.5] * 20)
+    last = labelled(frame, settings).orderBy("doc_id").collect()[-1]
+    assert (last["bucket"], last["keep"]) == (19, False)
+
+
 def test_drift_is_against_the_same_crawl_whose_cuts_serve_all(spark):
     settings = conf("a", weight="documents", cuts_from="c1")
     frame = scored(spark, "c1", a=[float(i) for i in range(100)]).unionByName(

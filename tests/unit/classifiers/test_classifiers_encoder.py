@@ -74,7 +74,8 @@ def test_cells_weigh_the_same_whatever_their_size():
     assert weights.tolist() == pytest.approx([1 / 3, 1 / 3, 1 / 3, 1.0])
 
 
-CARD = {"max_tokens": 256, "n_pages": 4, "labels_sha256": "ab", "texts_sha256": "cd"}
+CARD = {"encoder": "ef", "max_tokens": 256, "n_pages": 4, "labels_sha256": "ab"}
+CARD |= {"texts_sha256": "cd"}
 
 
 @pytest.mark.parametrize(
@@ -90,6 +91,7 @@ def test_a_saved_head_is_what_the_kernel_loads_and_its_bytes_repeat(tmp_path, he
         save_head(tmp_path / name, head, **CARD)
     loaded = load_head(str(tmp_path / "first.npz"))
     assert (loaded.kind, loaded.labels) == (head.kind, head.labels)
+    assert (loaded.encoder, loaded.max_tokens) == ("ef", 256)
     assert loaded.weight.tolist() == head.weight.tolist()
     assert loaded.bias.tolist() == head.bias.tolist()
     assert (tmp_path / "first.npz").read_bytes() == (tmp_path / "second.npz").read_bytes()

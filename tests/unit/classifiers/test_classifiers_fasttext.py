@@ -53,3 +53,7 @@ def test_training_twice_gives_the_same_bytes_and_tells_the_classes_apart(tmp_pat
     texts = ["cell energy of the leaf", "sale: buy now, cart"]
     lesson, shop = FastTextQuality(models[0]).score_texts(texts)
     assert lesson > 0.5 > shop
+
+
+def test_training_reads_the_end_of_line_mark_as_scoring_does():
+    assert pieces("one </s> two") == ["one < /s> two"]

@@ -1,4 +1,6 @@
 import importlib.util
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -193,6 +195,57 @@ def test_half_precision_on_cuda_agrees_with_the_cpu(folder):
 def test_a_folder_without_a_model_is_refused(tmp_path):
     with pytest.raises(InputError, match="no encoder here"):
         load_encoder(str(tmp_path))
+
+
+@pytest.fixture
+def copied(folder, tmp_path):
+    """A copy of the encoder's folder."""
+    place = tmp_path / "encoder"
+    shutil.copytree(folder, place, ignore=shutil.ignore_patterns("1_Pooling"))
+    return place
+
+
+def drop_weights(place, start):
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(place / "model.safetensors")
+    kept = {name: one for name, one in weights.items() if not name.startswith(start)}
+    assert len(kept) < len(weights)
+    save_file(kept, place / "model.safetensors", metadata={"format": "pt"})
+
+
+def test_an_encoder_that_lacks_weights_is_refused_not_given_random_ones(copied):
+    drop_weights(copied, "encoder.layer.3.output.")
+    with pytest.raises(InputError, match=r"encoder: not a whole encoder, it lacks \['encoder\.lay"):
+        load_encoder(str(copied))
+
+
+def test_an_encoder_without_a_pooler_is_whole_as_nothing_of_it_is_read(folder, copied):
+    drop_weights(copied, "pooler.")
+    found, whole = (load_encoder(str(one)).embed_texts(["a"]) for one in (copied, folder))
+    np.testing.assert_array_equal(found, whole)
+
+
+def test_damaged_weights_of_an_encoder_are_refused(copied):
+    weights = copied / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:2_000])
+    with pytest.raises(InputError, match=r"encoder: damaged: .*; fetch it again"):
+        load_encoder(str(copied))
+
+
+def test_an_encoder_whose_files_are_replaced_is_loaded_anew(copied):
+    first = load_encoder(str(copied))
+    assert load_encoder(str(copied)) is first
+    os.utime(copied / "model.safetensors", ns=(1, 1))
+    assert load_encoder(str(copied)) is not first
+
+
+@pytest.mark.parametrize("letter", ["\x00", "\u200b", "\ufeff", "\xad", "\u200b \x00"])
+def test_twenty_thousand_invisible_characters_before_a_text_cost_it_nothing(folder, letter):
+    answers = load_encoder(folder).answer_texts([letter * 20_000 + "Plants.", "Plants."])
+    assert answers.reasons == [None, None]
+    np.testing.assert_allclose(answers.values[0], answers.values[1], atol=2e-6)
+    assert load_encoder(folder).answer_texts([letter * 20_000]).reasons == ["no_token"]
 
 
 def test_importing_the_kernels_imports_neither_torch_nor_transformers():

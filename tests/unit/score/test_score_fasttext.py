@@ -1,4 +1,5 @@
 import math
+import os
 
 import numpy as np
 import pytest
@@ -130,3 +131,20 @@ def test_a_model_with_other_labels_is_refused(tmp_path):
     model.save_model(str(tmp_path / "other.bin"))
     with pytest.raises(InputError, match="__label__bad"):
         load_fasttext(str(tmp_path / "other.bin"))
+
+
+def test_the_word_that_ends_a_line_of_fasttext_hides_nothing_behind_it():
+    assert join_lines("a </s>\n</s> b") == "a < /s> < /s> b"
+    lesson, hidden, told = shipped().score_texts(
+        [LESSON, f"{LESSON} </s> {SHOP * 9}", f"{LESSON} < /s> {SHOP * 9}"]
+    )
+    assert hidden == told != lesson
+
+
+def test_a_model_replaced_by_another_is_loaded_anew(tmp_path):
+    path = tmp_path / "model.ftz"
+    path.write_bytes(default_weight("fasttext.ftz").read_bytes())
+    first = load_fasttext(str(path))
+    assert load_fasttext(str(path)) is first
+    os.utime(path, ns=(1, 1))
+    assert load_fasttext(str(path)) is not first

@@ -1,4 +1,5 @@
 import contextlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.errors import InputError
+from curation.model_store import model_folder, model_print
 from curation.score.heads import HEAD_VERSION, Head, load_head
 from curation.score.outputs import EduScore, LabelProbabilities, TopClass
 from curation.score.weights import default_weight
@@ -23,8 +25,10 @@ def rows(*values):
 
 
 def write(folder, **changes):
+    # fmt: off
     arrays = {"version": HEAD_VERSION, "kind": "edu", "weight": WEIGHT, "bias": BIAS,
-              "labels": np.array([], "U1")} | changes  # fmt: skip
+              "labels": np.array([], "U1"), "encoder": "ab", "max_tokens": 256} | changes
+    # fmt: on
     path = folder / "h.npz"
     np.savez(path, **{name: array for name, array in arrays.items() if array is not None})
     return str(path)
@@ -123,11 +127,27 @@ def test_shipped_heads_fit_the_encoder_of_384_values(name):
     assert head.weight.dtype == head.bias.dtype == np.float32
 
 
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_heads_know_the_encoder_that_is_installed(name):
+    head = load_head(str(default_weight(f"{name}.npz")))
+    assert (head.encoder, head.max_tokens) == (model_print(model_folder("minilm")), 256)
+
+
+def test_a_head_is_loaded_once_and_again_only_when_its_file_is_another(tmp_path):
+    path = write(tmp_path)
+    first = load_head(path)
+    assert load_head(path) is first
+    write(tmp_path, bias=np.array([0.75], np.float32))
+    os.utime(path, ns=(1, 1))
+    assert load_head(path).bias.tolist() == [0.75]
+
+
 def test_a_head_is_read_as_it_was_written(tmp_path):
     labels = np.array(["Art", "Ø"])
     path = write(tmp_path, kind="classes", weight=np.eye(2), bias=np.zeros(2), labels=labels)
     head = load_head(path)
     assert (head.kind, head.labels) == ("classes", ("Art", "Ø"))
+    assert (head.encoder, head.max_tokens) == ("ab", 256)
     assert head.weight.tolist() == [[1.0, 0.0], [0.0, 1.0]]
 
 
@@ -145,6 +165,8 @@ def test_a_missing_head_is_named():
     [
         ({"bias": None}, "bias"),
         ({"version": None}, "version"),
+        ({"encoder": None}, "encoder"),
+        ({"max_tokens": None}, "max_tokens"),
         ({"version": HEAD_VERSION + 1}, f"version {HEAD_VERSION + 1}, expected {HEAD_VERSION}"),
         ({"kind": "sum"}, "kind"),
         ({"weight": np.full((2, 1), np.nan)}, "finite"),

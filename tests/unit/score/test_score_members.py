@@ -118,6 +118,73 @@ def test_every_head_reads_the_same_embedding_and_a_broken_text_has_a_reason():
     assert load_head(str(default_weight("edu.npz"))).kind == "edu"
 
 
+def head_of(path, column="edu", **changes):
+    """A copy of a shipped head that says something else of itself."""
+    with np.load(default_weight(f"{column}.npz")) as arrays:
+        np.savez(path, **(dict(arrays) | changes))
+    return str(path)
+
+
+def test_a_head_of_another_encoder_is_refused_before_the_job(tmp_path):
+    file = head_of(tmp_path / "h.npz", encoder=np.array("0123456789ab"))
+    said = r"^score\.members\.one\.columns: the head `e` was trained on the encoder 0123456789ab, "
+    with pytest.raises(InputError, match=said + ".*train it again"):
+        identity(declared(**headed(e=file)))
+
+
+def test_a_head_of_other_tokens_is_refused_before_the_job(tmp_path):
+    file = head_of(tmp_path / "h.npz", max_tokens=np.int32(128))
+    said = r"^score\.members\.one\.max_tokens: the head `e` was trained on 128 tokens, found 256; "
+    with pytest.raises(ConfigError, match=said):
+        identity(declared(**headed(e=file)))
+    assert identity(declared(**headed(e=file), max_tokens=128)).keys() == {"one"}
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        {"kind": "encoder", "model": "minilm", "columns": {"toxicity": "EDU"}},
+        {"kind": "classifier", "model": "x", "columns": {"toxicity": "edu"}},
+        {"kind": "classifier", "model": "x", "columns": {"toxicity": "class"}},
+    ],
+)
+def test_what_is_called_toxicity_and_is_no_probability_is_refused(member):
+    columns = {name: file.replace("EDU", str(default_weight("edu.npz")))
+               for name, file in member["columns"].items()}  # fmt: skip
+    conf = declared(**(member | {"columns": columns}))
+    said = r"^score\.members\.one\.columns: `toxicity` must be a probability"
+    for asked in (identity, number_columns):
+        with pytest.raises(ConfigError, match=said):
+            asked(conf)
+
+
+def test_labels_of_ones_own_model_are_exclusive_as_its_config_says(own, tmp_path):
+    member = {"kind": "classifier", "model": own["toxic"]}
+    labels = json.loads((tmp_path / "toxic" / "config.json").read_text())["id2label"].values()
+    columns = {f"c_{label}": label for label in labels}
+    found = loaded(**member, columns=columns).score_texts(["plants"]).columns
+    assert sum(values[0] for values in found.values()) == pytest.approx(1.0, abs=1e-4)
+    file = tmp_path / "toxic" / "config.json"
+    config = json.loads(file.read_text())
+    file.write_text(json.dumps(config | {"problem_type": "regression"}))
+    with pytest.raises(InputError, match=r"one\.model: .*problem_type: regression"):
+        identity(declared(**member, columns=columns))
+
+
+def test_labels_of_the_published_model_hold_at_once_whatever_its_config_says(
+    own, tmp_path, monkeypatch
+):
+    name = "unitary/unbiased-toxic-roberta"
+    monkeypatch.setenv("CURATION_MODELS", str(tmp_path / "models"))
+    (tmp_path / "models" / name).parent.mkdir(parents=True)
+    (tmp_path / "toxic").rename(tmp_path / "models" / name)
+    every = {label: label for label in PUBLISHED[name].columns}
+    by_default = loaded(kind="classifier", model=name).score_texts(["plants"]).columns
+    named = loaded(kind="classifier", model=name, columns=every).score_texts(["plants"]).columns
+    assert sum(values[0] for values in by_default.values()) > 1.1
+    assert named == by_default
+
+
 def test_the_column_of_fasttext_is_named_by_the_configuration():
     scores = loaded(kind="fasttext", model="shipped", columns={"dclm": "hq"}).score_texts(TEXTS)
     assert {*scores.columns} == {"dclm"}

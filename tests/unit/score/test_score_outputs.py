@@ -10,6 +10,7 @@ from curation.score.outputs import (
     EduScore,
     LabelProbabilities,
     TopClass,
+    as_told,
     clamp_edu,
     logistic,
     round_edu,
@@ -91,6 +92,31 @@ def test_labels_that_hold_at_once_are_each_a_probability():
         "insult": pytest.approx([0.75]),
         "toxicity": [0.5],
     }
+
+
+def test_labels_of_which_one_alone_holds_add_up_to_one():
+    outputs = LabelProbabilities((("good", "good"), ("bad", "bad")), exclusive=True)
+    columns = outputs.columns(rows([math.log(3), 0.0], [NAN, NAN]), ["good", "bad"])
+    assert columns["good"][0] == pytest.approx(0.75)
+    assert columns["bad"][0] == pytest.approx(0.25)
+    assert np.isnan(columns["good"][1])
+
+
+@pytest.mark.parametrize(
+    ("n_outputs", "problem_type", "exclusive"),
+    [
+        (1, None, False),
+        (1, "single_label_classification", False),
+        (2, None, True),
+        (2, "single_label_classification", True),
+        (2, "multi_label_classification", False),
+    ],
+)
+def test_whether_labels_are_exclusive_is_told_by_the_model(n_outputs, problem_type, exclusive):
+    open_ = LabelProbabilities((("a", "a"),), exclusive=None)
+    assert as_told(open_, n_outputs, problem_type).exclusive is exclusive
+    for known in (LabelProbabilities((("a", "a"),)), EduScore("e"), TopClass("d")):
+        assert as_told(known, n_outputs, problem_type) is known
 
 
 def test_an_educational_value_is_one_clamped_column():

@@ -1,5 +1,6 @@
 import functools
 import json
+import os
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from transformers import (  # noqa: E402
     AutoModelForSequenceClassification,
     AutoTokenizer,
     logging,
+    pipeline,
 )
 
 from curation.errors import ConfigError, EnvironmentFault, InputError  # noqa: E402
@@ -205,11 +207,17 @@ def test_weights_that_are_no_numbers_give_a_reason_not_a_score(tmp_path):
     assert scores.reasons == [NOT_FINITE]
 
 
-WHITE = st.text(st.sampled_from(" \n\t\r\v\f\x1c\x1f\x85\xa0\u1680\u2003\u2028\u3000"), max_size=9)
+WHITE = st.text(
+    st.sampled_from(
+        " \n\t\r\v\f\x1c\x1f\x85\xa0\u1680\u2003\u2028\u3000"
+        "\x00\x01\x7f\x80\xad\u0600\u061c\u0890\u180e\u200b\u200d\u200e\u202e\u2060\ufeff\ufff9"
+    ),
+    max_size=9,
+)
 
 
 @pytest.mark.parametrize("name", ["edu", "toxicity", "domain", "minilm"])
-@given(white=WHITE, text=st.text(st.sampled_from("ab .\n\xa0\u0301\u200d"), max_size=9))
+@given(white=WHITE, text=st.text(st.sampled_from("ab .\n\xa0\u0301\u200d\x00\u0890"), max_size=9))
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_white_space_passed_over_never_changes_the_tokens(folder, name, white, text):
     place = str(model_folder("minilm")) if name == "minilm" else folder[name]
@@ -238,6 +246,14 @@ def test_positions_are_told_as_the_network_has_them(type_):
     assert positions_told(config.to_dict()) == positions_of(network) is not None
 
 
+@pytest.mark.parametrize("type_", ["gpt2", "gpt_bigcode", "openai-gpt"])
+def test_positions_of_a_gpt_are_told_too(type_):
+    config = AutoConfig.for_model(type_, n_positions=100, n_layer=1)
+    with torch.device("meta"):
+        network = AutoModel.from_config(config)
+    assert positions_told(config.to_dict()) == positions_of(network) == 100
+
+
 @pytest.mark.parametrize("type_", ["modernbert", "roformer"])
 def test_where_positions_are_relative_or_not_known_none_are_told(type_):
     assert positions_told(AutoConfig.for_model(type_).to_dict()) is None
@@ -260,6 +276,34 @@ def test_labels_are_told_as_transformers_reads_them(folder):
 
 def test_a_classifier_is_loaded_once_a_process(folder):
     assert load_classifier(folder["edu"], EDU) is load_classifier(folder["edu"], EduScore("edu"))
+
+
+def test_a_classifier_whose_files_are_replaced_is_loaded_anew(tmp_path):
+    save_edu(tmp_path, bias=99.0)
+    assert load_classifier(str(tmp_path), EDU).score_texts(["plants"]).columns["edu"] == 5.0
+    save_edu(tmp_path, bias=-99.0)
+    os.utime(tmp_path / "model.safetensors", ns=(1, 1))
+    assert load_classifier(str(tmp_path), EDU).score_texts(["plants"]).columns["edu"] == 0.0
+
+
+@pytest.mark.parametrize(
+    "problem_type", [None, "single_label_classification", "multi_label_classification"]
+)
+def test_probabilities_of_labels_are_those_of_the_pipeline_of_transformers(tmp_path, problem_type):
+    save_toxicity(tmp_path)
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps(read_config(tmp_path) | {"problem_type": problem_type}))
+    wanted = LabelProbabilities(TOXICITY.wanted, exclusive=None)
+    scores = load_classifier(str(tmp_path), wanted).score_texts(TEXTS)
+    model = AutoModelForSequenceClassification.from_pretrained(tmp_path)
+    ask = pipeline(
+        "text-classification", model=model, tokenizer=AutoTokenizer.from_pretrained(tmp_path)
+    )
+    for row, text in enumerate(TEXTS):
+        told = {one["label"]: one["score"] for one in ask(text, top_k=None, truncation=True)}
+        for label, column in wanted.wanted:
+            assert scores.columns[column][row] == pytest.approx(told[label], abs=1e-3)
+    assert scores.columns["toxicity"].std() > 0.01
 
 
 def test_a_folder_without_a_part_is_refused(tmp_path):
