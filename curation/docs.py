@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pyarrow as pa
 from pydantic import BaseModel
@@ -49,7 +49,7 @@ def tables_page() -> str:
 def _table(table: Table) -> str:
     lines = [f"\n## {table.name}\n", table.doc, ""]
     lines.append(
-        f"Key: {_names(table.key)}. Written by: {_names(_writers(table)) or 'every stage'}."
+        f"Key: {_names(table.key)}. Written by: {_names(_writers(table)) or _otherwise(table)}."
     )
     if table.partition_by:
         lines.append(f"Partitioned by: {_names(table.partition_by)}.")
@@ -63,6 +63,10 @@ def _column(field: pa.Field[Any]) -> str:
     null = "yes" if field.nullable else ""
     type_ = str(field.type).replace(" not null", "")
     return f"| `{field.name}` | {type_} | {null} | {meaning} |"
+
+
+def _otherwise(table: Table) -> str:
+    return "`curation takedown`" if table.name == "tombstones" else "every stage"
 
 
 def _writers(table: Table) -> tuple[str, ...]:
@@ -118,14 +122,23 @@ def config_page() -> str:
     )
     top = [(n, f) for n, f in RunConfig.model_fields.items() if _section(f) is None]
     parts = [("The run", top)]
-    for name, field in RunConfig.model_fields.items():
-        if (section := _section(field)) is not None:
-            parts.append((f"`{name}`: {_doc_line(section)}", list(section.model_fields.items())))
+    for name, section in _sections(RunConfig):
+        parts.append((f"`{name}`: {_doc_line(section)}", list(section.model_fields.items())))
     return head + intro + "".join(_settings(title, fields) for title, fields in parts)
 
 
+def _sections(model: type[BaseModel], within: str = "") -> Iterator[tuple[str, type[BaseModel]]]:
+    """Every section by its dotted name, each before those inside it."""
+    for name, field in model.model_fields.items():
+        if (section := _section(field)) is not None:
+            yield within + name, section
+            yield from _sections(section, f"{within}{name}.")
+
+
 def _section(field: FieldInfo) -> type[BaseModel] | None:
-    kind = field.annotation
+    """The section that a setting is, or is unless it is null."""
+    kinds = [kind for kind in get_args(field.annotation) if kind is not type(None)]
+    kind = kinds[0] if len(kinds) == 1 else field.annotation
     return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
 
 
@@ -144,13 +157,15 @@ def _settings(title: str, fields: list[tuple[str, FieldInfo]]) -> str:
 
 
 def _setting(name: str, field: FieldInfo) -> str:
-    default = repr(field.default).replace("|", "\\|")
+    section = _section(field)
+    default = "see below" if section and field.default else repr(field.default)
+    default = default.replace("|", "\\|")
     meaning = " ".join((field.description or "").split()).replace("|", "\\|")
     return f"| `{name}` | {_type_text(field)} | `{default}` | {meaning} |"
 
 
 def _type_text(field: FieldInfo) -> str:
-    kind = field.annotation
+    kind = _section(field) or field.annotation
     name = kind.__name__ if isinstance(kind, type) and not hasattr(kind, "__args__") else str(kind)
     name = name.replace("typing.", "").replace("Annotated", "").replace("|", "\\|")
     return " ".join([name, *bounds(field)])

@@ -3,7 +3,8 @@
 CurationError                 the root; the command line prints it as one line and exits with 2
 ├── ConfigError               a setting is misspelled, out of range, or contradicts another
 ├── InputError                a path, file, table or earlier result is missing, empty or damaged
-├── EnvironmentFault          Java, a package or a model that the work needs is not on this machine
+├── EnvironmentFault          Java, a package or a model that the work needs is not on this machine,
+│                             or a generator that it needs does not work
 ├── SchemaMismatch            rows do not have the columns that `schemas.py` promises
 ├── AccountingError           rows in are not rows out plus rows by reason
 ├── TrainingDiverged          a gradient is not finite
@@ -33,7 +34,7 @@ class InputError(CurationError):
 
 
 class EnvironmentFault(CurationError):
-    """Something that the work needs is not installed here: Java, a package, a model."""
+    """What the work needs is not installed here, or does not work: Java, a package, a model."""
 
 
 class SchemaMismatch(CurationError):

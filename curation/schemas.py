@@ -372,8 +372,10 @@ DEDUP_BATCHES = Table(
         column("base", _LONG, "First batch whose rows count together with this one's"),
         column("settings", _STRING, "Fingerprint of the settings that decide what is alike"),
         optional("chunk", _STRING, "Chunk that was new in this batch; null: it had none"),
-        optional("measured", _STRING, "Fingerprint of s02 for the chunk"),
-        column("documents_version", _LONG, "Delta version of `documents` that the batch left"),
+        optional("measured", _STRING, "Fingerprint of s02 for the chunk; `taken_down` where a "
+                 "document that others match was removed: the next batch begins from nothing"),
+        column("documents_version", _LONG, "Delta version of `documents` that the batch, or a "
+               "takedown after it, left"),
     ]),
     key=("batch", "chunk"),
 )  # fmt: skip
@@ -595,7 +597,7 @@ _PROMPTED = (
     column("task", _STRING, "Prompt name: a kind or a dialogue style"),
     column("doc_id", _STRING, "Document that the segment is from"),
     column("crawl", _STRING, "Crawl of the document"),
-    column("segment", _INT, "Number of the segment in the document, from 0"),
+    column("segment", _INT, "Number of the segment in the document, from 0; a gap: text between"),
     column("prompt_version", _STRING, "Hash of the prompt's file"),
     column("model", _STRING, "Generator"),
 )
@@ -647,7 +649,47 @@ SYNTHETIC = Table(
         column("n_tokens", _LONG, "Generator's tokens of the answers"),
         column("request_ids", pa.list_(pa.field("element", _STRING, nullable=False)),
                "The requests, in order of segments"),
+        optional("segment", _INT, "Number of the segment; null: joined from all of a document"),
+        optional("number_faithfulness", _FLOAT, "Share of the generated numbers that the source "
+                 "has; null: none were generated"),
         column("text", _STRING, "The text"),
+    ]),
+    key=("synthetic_id",),
+    partition_by=("stage",),
+)  # fmt: skip
+
+SYNTHETIC_MEASURES = Table(
+    name="synthetic_measures",
+    doc="One row a text of `synthetic`: what it is like, beside its source, and whether the gates "
+    "keep it. Where a text begins with its source, its own part is measured against that.",
+    columns=pa.schema([
+        column("synthetic_id", _STRING, "As in `synthetic`"),
+        column("doc_id", _STRING, "As in `synthetic`"),
+        column("crawl", _STRING, "As in `synthetic`"),
+        column("stage", _STRING, "As in `synthetic`"),
+        column("task", _STRING, "As in `synthetic`"),
+        column("n_words", _INT, "Words of its own: runs of letters and digits"),
+        column("length_ratio", _FLOAT, "These over the words of the source"),
+        column("language", _STRING, "Language of its own part"),
+        column("language_score", _FLOAT, "How sure, 0..1"),
+        column("language_kept", _INT, "1: the language of the document; 0: another"),
+        column("copied_frac", _FLOAT, "Share of its own words in runs of 8 that the source has"),
+        column("unique_line_frac", _FLOAT, "As in `measures`"),
+        column("top_3gram_frac", _FLOAT, "As in `measures`"),
+        column("dup_8gram_frac", _FLOAT, "As in `measures`"),
+        column("n_stock_phrases", _INT, "Refusals and talk about the task that the source lacks"),
+        optional("name_frac", _FLOAT, "Share of its names that the source has; null: it has none"),
+        column("n_new_pii", _INT, "Personal data beyond what the source has, by kind and number"),
+        column("benchmark_frac", _FLOAT, "Share of words in n-grams of benchmark items, see "
+               "`gate.benchmarks`"),
+        column("content_hash", _STRING, "As in `measures`"),
+        column("bands", pa.list_(pa.field("element", _LONG, nullable=False)), "As in `measures`"),
+        optional("duplicate_of", _STRING, "A document, or a text with a lower id, that is alike; "
+                 "null: none is"),
+        optional("duplicate_kind", _STRING, "real | synthetic; null: no duplicate"),
+        column("keep", pa.bool_(), "Whether it goes into the blend"),
+        column("drop_reasons", pa.list_(pa.field("element", _STRING, nullable=False)),
+               "All gates that it fails, in order"),
     ]),
     key=("synthetic_id",),
     partition_by=("stage",),
@@ -690,9 +732,28 @@ SHARDS = Table(
     key=("shard",),
 )  # fmt: skip
 
+TOMBSTONES = Table(
+    name="tombstones",
+    doc="What `curation takedown` has removed, for good: s01 turns a record that one of these rows "
+    "names into a reject `taken_down`. Copied into another run's folder, they hold there too.",
+    columns=pa.schema([
+        column("kind", _STRING, "url | domain | doc_id"),
+        column("value", _STRING, "The URL, spelt as `pages.url_normalized`; the domain, which "
+               "stands for itself and all names below it; or the doc_id"),
+        optional("duplicate_of", _STRING, "The doc_id whose duplicate at this URL it was taken "
+                 "with; null: it was asked for by name"),
+        column("reason", _STRING, "Why, as given with --reason; empty where nothing was given"),
+        column("asked_at", _TIME, "When it was asked for"),
+        optional("done_at", _TIME, "When every row was removed; null: not yet, and the next run or "
+                 "takedown does it first"),
+    ]),
+    key=("kind", "value"),
+)  # fmt: skip
+
 TABLES: tuple[Table, ...] = (
     ATTEMPTS, FUNNEL, LEDGER, PAGES, REJECTS, MEASURES, DEDUP_KEYS, PAIRS, DEDUP_COMPONENTS,
     CLUSTERS, SPANS, SURVIVOR_CHANGES, DOCUMENTS, DOMAIN_REPETITION, DEDUP_BATCHES, SCORES,
-    BUCKET_EDGES, LABELS, LABEL_DRIFT, REQUESTS, GENERATIONS, SYNTHETIC, BLEND, SHARDS,
+    BUCKET_EDGES, LABELS, LABEL_DRIFT, REQUESTS, GENERATIONS, SYNTHETIC, SYNTHETIC_MEASURES, BLEND,
+    SHARDS, TOMBSTONES,
 )  # fmt: skip
 """Every table of a run, in the order in which the flow fills them."""

@@ -26,6 +26,10 @@ class BadServer:
     """Answers to a path that `plan` does not have."""
     asked: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     """Method, path and headers (lower-cased) of every request."""
+    bodies: list[bytes] = field(default_factory=list)
+    """What was sent with every POST."""
+    peers: set[tuple[str, int]] = field(default_factory=set)
+    """The other end of every connection."""
     times: list[float] = field(default_factory=list)
     most_at_once: int = 0
     _at_once: int = 0
@@ -60,6 +64,12 @@ class BadServer:
 
             do_HEAD = do_GET
 
+            def do_POST(self) -> None:
+                self.body = self.rfile.read(int(self.headers["Content-Length"]))
+                with server._lock:
+                    server.bodies.append(self.body)
+                server._serve(self)
+
             def log_message(self, format: str, *args: object) -> None:
                 """Nothing: a test's output is not for this."""
 
@@ -70,6 +80,7 @@ class BadServer:
         with self._lock:
             self.asked.append((handler.command, handler.path, headers))
             self.times.append(time.monotonic())
+            self.peers.add(handler.client_address)
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
             answers = self.plan.get(handler.path, self.default)

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from curation.blend.weights import epochs_by_source
 from curation.config import BlendConfig
 from curation.errors import InputError
-from curation.schemas import BLEND, DOCUMENTS, LABELS, SYNTHETIC
+from curation.schemas import BLEND, DOCUMENTS, LABELS, SYNTHETIC, SYNTHETIC_MEASURES
 from curation.spark.batches import spark_schema
 from curation.spark.funnel import Account
 from curation.spark.tables import small
@@ -57,9 +57,11 @@ def real_texts(work: Work) -> DataFrame:
 
 
 def synthetic_texts(work: Work) -> DataFrame:
-    """Texts made by s06 and s07, in the columns of BLEND; they inherit what their document has."""
+    """Texts that the gates keep, in the columns of BLEND; they inherit what their document has."""
     about = work.read(DOCUMENTS).select("doc_id", "record_id", "url", "language")
-    return work.read(SYNTHETIC).join(about, "doc_id").select(
+    kept = work.read(SYNTHETIC_MEASURES).where("keep").select("synthetic_id")
+    texts = work.read(SYNTHETIC).join(kept, "synthetic_id", "left_semi")
+    return texts.join(about, "doc_id").select(
         F.col("synthetic_id").alias("id"), F.col("record_id").alias("warc_record_id"), "url",
         "language", F.size(F.split(F.trim("text"), r"\s+")).cast("long").alias("n_words"),
         F.col("label").alias("quality"), F.lit("synthetic").alias("kind"), "kind2", "text",

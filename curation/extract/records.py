@@ -40,6 +40,7 @@ REASONS = MappingProxyType({
     "extractor_error": "extract.engine failed over the page, and its fallback found nothing",
     "no_main_text": "No engine found text in the page",
     "text_too_long": "The text has more characters than extract.max_text_chars",
+    "taken_down": "It was taken down, by URL, domain or doc_id: a row of `tombstones` names it",
     "blocked_domain": "Its domain is in a list of filter.block_domains",
     "blocked_url": "It is in a list of filter.block_urls",
     "not_allowed": "Its domain is in no list of filter.allow_domains",

@@ -25,6 +25,8 @@ from curation.spark.chunks import note_fetching
 from curation.spark.funnel import Account
 from curation.spark.tables import small
 from curation.spark.work import Work
+from curation.takedown.match import with_takedowns
+from curation.takedown.tombstones import read_tombstones
 
 _FILES = Table(
     "warc_files",
@@ -41,6 +43,7 @@ def extract(work: Work) -> Account:
     outcomes = _outcomes(work).persist(StorageLevel.DISK_ONLY)
     try:
         pages = with_filter_reason(outcomes.where("outcome = 'page'"), work.conf.filter)
+        pages = with_takedowns(pages, read_tombstones(work.store))
         kept = pages.where("filter_reason IS NULL")
         filtered = pages.where("filter_reason IS NOT NULL")
         rejects = _kept(outcomes, "reject", REJECTS).unionByName(_as_rejects(filtered))

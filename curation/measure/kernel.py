@@ -51,13 +51,17 @@ def instruments(conf: MeasureConfig, language_model: LanguageModel) -> Instrumen
     Raises:
         ConfigError: a perplexity model is not there, or a guest cannot be used.
     """
-    hasher = MinHasher(
+    return Instruments(
+        language_model, hasher_of(conf), PerplexityModels(perplexity_paths(conf)),
+        load_guests(conf.guests), conf.max_language_chars,
+    )  # fmt: skip
+
+
+def hasher_of(conf: MeasureConfig) -> MinHasher:
+    """The MinHash of a run: texts of all kinds have bands of the same."""
+    return MinHasher(
         ngram_chars=conf.ngram_chars, ngram_words=conf.ngram_words, n_bands=conf.n_bands,
         rows_per_band=conf.rows_per_band, seed=conf.minhash_seed,
-    )  # fmt: skip
-    return Instruments(
-        language_model, hasher, PerplexityModels(perplexity_paths(conf)),
-        load_guests(conf.guests), conf.max_language_chars,
     )  # fmt: skip
 
 

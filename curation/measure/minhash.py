@@ -106,8 +106,8 @@ def shingle_hashes(text: Normalised, ngram_chars: int, ngram_words: int = 0) -> 
     """Hash of every shingle in order, shape (max(0, parts - n + 1),) for n parts a shingle."""
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
     if ngram_words:
-        return _window_hashes(_word_hashes(codes), ngram_words)
-    return _window_hashes(_code_hashes(codes), ngram_chars)
+        return window_hashes(_word_hashes(codes), ngram_words)
+    return window_hashes(_code_hashes(codes), ngram_chars)
 
 
 @kernel
@@ -137,7 +137,7 @@ def _word_hashes(codes: NDArray[np.uint32]) -> Hashes:
 
 
 @kernel
-def _window_hashes(parts: Hashes, length: int) -> Hashes:
+def window_hashes(parts: Hashes, length: int) -> Hashes:
     """Mixed sum of parts[i + k] * _BASE^(length - 1 - k) modulo 2^64 for every window i."""
     n_windows = max(parts.size - length + 1, 0)
     hashes = np.empty(n_windows, np.uint64)

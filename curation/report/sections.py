@@ -11,6 +11,8 @@ from functools import partial
 
 from curation.pipeline import STAGES, TRAIN
 from curation.report import plots, quality_sections, read, samples
+from curation.report.gates import TITLE as GATES_TITLE
+from curation.report.gates import gates
 from curation.report.parts import (
     SAMPLE_CHARS,
     URL_CHARS,
@@ -27,6 +29,8 @@ from curation.report.parts import (
     name,
     page_pane,
 )
+from curation.report.planning import TITLE as PLAN_TITLE
+from curation.report.planning import plan_and_fact
 from curation.report.quality import LABEL_TOKEN_FRAC
 from curation.report.quality_sections import classes
 from curation.report.run import Run
@@ -71,6 +75,8 @@ def sections(run: Run) -> list[Section]:
         _when(run, "Drift of the labels", "s05_label", ("label_drift",), quality_sections.drift),
         _when(run, "Heuristic rules", "s05_label", _LABELLED, rules),
         _when(run, "Generation", "s06_rephrase, s07_dialogue", _GENERATION, generation),
+        _when(run, GATES_TITLE, "s07b_gate", ("synthetic_measures", "synthetic"), gates),
+        _when(run, PLAN_TITLE, "s06_rephrase", ("requests", "generations"), plan_and_fact),
         _when(run, "Blend", "s08_blend", ("blend",), blend),
         _when(run, "Token shards", "s09_tokenize", ("shards",), shards),
         training(run),

@@ -105,6 +105,10 @@ class Job:
         """Chunks of this crawl: those of the input, new files grouped into new ones."""
         return plan_chunks(self.store, self.conf, retry=self.retry)
 
+    def finish_takedown(self) -> None:
+        """Finish a takedown that was broken off, before anything is made of what is to go."""
+        _named("curation.takedown.removal:finish_begun")(self.store, self.conf.out)
+
     def run_stages(self, stages: Sequence[Stage]) -> None:
         """Do every unit of `stages` that is not done.
 
@@ -367,6 +371,7 @@ def main(stage_name: str, argv: Iterable[str] | None = None) -> None:
             try:
                 retry = FAILED if arguments.retry_failed else NO_RETRY
                 job = Job(spark, conf, new_run_id(), Silent(), asked=(stage,), retry=retry)
+                job.finish_takedown()
                 job.run_stages([stage])
             finally:
                 spark.stop()

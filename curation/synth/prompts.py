@@ -28,6 +28,7 @@ Parser = Literal["marked", "passages", "items", "pairs", "dialogue"]
 Label = Literal["high", "medium-high", "medium", "medium-low", "low"]
 _Named = Annotated[str, Field(min_length=1)]
 _Tokens = Annotated[int, Field(ge=1)]
+_Least = Annotated[int, Field(ge=0)]
 
 
 @dataclass(frozen=True)
@@ -54,15 +55,17 @@ class Prompt:
     max_input_tokens: _Tokens
     """Cap on the whole chat that is sent, template and system turn included."""
     max_output_tokens: _Tokens
-    min_document_tokens: int
-    min_segment_tokens: int
-    min_output_tokens: int
+    min_document_tokens: _Least
+    min_segment_tokens: _Least
+    min_output_tokens: _Least
     """Least tokens of the text that an answer becomes."""
     parser: Parser
     temperature: Annotated[float, Field(ge=0.0)]
     top_p: Annotated[float, Field(gt=0.0, le=1.0)]
     version: _Named
     """First 12 hex digits of the SHA-256 of the file."""
+    joins_segments: bool = False
+    """Whether the texts of a document's segments become one text. A head may leave it out."""
 
 
 _HEAD = re.compile(r"---\n(.*?\n)---\n(.*)", re.DOTALL)
@@ -95,7 +98,9 @@ def parse_prompt(file_name: str, content: bytes) -> Prompt:
     Raises:
         ConfigError: the file has no YAML head, a key of the head is missing, unknown or of a wrong
             type, the user's turn does not hold the placeholder exactly once, the prefill ends in
-            a space (which no tokenizer joins to the next word), or the name is not the file's.
+            a space (which no tokenizer joins to the next word) or begins otherwise than the marker,
+            the marker is not told to the generator or is missing where `parser` needs it, or the
+            name is not the file's.
     """
     head, user = _parts(file_name, content)
     version = hashlib.sha256(content).hexdigest()[:12]
@@ -136,10 +141,24 @@ def _check(prompt: Prompt, file_name: str) -> None:
         raise ConfigError(
             f"prompts/{file_name}: {PLACEHOLDER} stands in it {n_placeholders} times, not once"
         )
-    if prompt.prefill.endswith(" "):
-        raise ConfigError(f"prompts/{file_name}: the prefill ends in a space")
+    for is_wrong, fault in _faults(prompt):
+        if is_wrong:
+            raise ConfigError(f"prompts/{file_name}: {fault}")
     if file_name != f"{prompt.name}.md":
         raise ConfigError(f"prompts/{file_name}: its name is `{prompt.name}`; call it so")
+
+
+def _faults(prompt: Prompt) -> tuple[tuple[bool, str], ...]:
+    """What could be wrong with marker and prefill, and whether it is."""
+    return (
+        (prompt.prefill.endswith(" "), "the prefill ends in a space"),
+        (
+            bool(prompt.prefill) and not prompt.prefill.startswith(prompt.marker),
+            "the prefill begins otherwise than the marker",
+        ),
+        (prompt.marker not in prompt.user, "the user's turn does not tell the marker"),
+        (prompt.parser == "marked" and not prompt.marker, "parser `marked` needs a marker"),
+    )
 
 
 def _explain(error: ValidationError) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import pyarrow as pa
@@ -20,8 +20,9 @@ from curation.errors import ConfigError
 from curation.model_store import model_folder, model_print
 from curation.schemas import REQUESTS
 from curation.spark.batches import Kernel, map_batches
+from curation.synth.backends.protocol import KILLS_ENGINE
 from curation.synth.prompts import Prompt, load_prompts
-from curation.synth.segment import chunks, segments
+from curation.synth.segment import LongLine, Segment, chunks, dropped, segments, sentences
 from curation.synth.tokenizer import ChatTokenizer, load_chat_tokenizer
 
 CHUNK_TOKENS = 500
@@ -69,10 +70,15 @@ def output_cap(prompt: Prompt, conf: SynthConfig) -> int:
 def request_id(
     prompt: Prompt, conf: SynthConfig, generator: str, doc_id: str, segment: int, text: str
 ) -> str:
-    """Hash of prompt version, generator, sampling and segment: 32 hex digits."""
+    """Hash of prompt version, generator, sampling and segment: 32 hex digits.
+
+    Of the engine's settings, those that change what it would say: how its weights are rounded, not
+    how many GPUs it has, what it caches or how it drafts (`GeneratorConfig.answer_settings`).
+    """
     parts = (
         prompt.name, prompt.version, conf.backend, conf.model, generator, conf.max_model_tokens,
         conf.engine_seed, conf.prefill, output_cap(prompt, conf), doc_id, segment, text,
+        *conf.answer_settings(),
     )  # fmt: skip
     return hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()[:32]
 
@@ -107,11 +113,16 @@ def _first_documents(candidates: DataFrame, prompts: Sequence[Prompt], n: int) -
 
 
 def unanswered(requests: DataFrame, generations: DataFrame) -> DataFrame:
-    """Requests with no answer that came through, and fewer than MAX_TRIES that did not."""
+    """Requests with no answer that came through, and fewer than MAX_TRIES that did not.
+
+    One that kills the engine has no second try.
+    """
+    error = F.col("error")
     tries = generations.groupBy("request_id").agg(
-        F.max(F.col("error").isNull()).alias("answered"), F.count(F.lit(1)).alias("tries")
+        F.max(error.isNull() | error.startswith(KILLS_ENGINE)).alias("settled"),
+        F.count(F.lit(1)).alias("tries"),
     )
-    settled = tries.where(F.col("answered") | (F.col("tries") >= MAX_TRIES)).select("request_id")
+    settled = tries.where(F.col("settled") | (F.col("tries") >= MAX_TRIES)).select("request_id")
     return requests.join(settled, "request_id", "left_anti")
 
 
@@ -137,46 +148,98 @@ def _planned(
         rows = [
             row
             for document in documents
-            for row in _rows(document, prompt, conf, tokenizer, generator)
+            for row in requests_of(document, prompt, conf, tokenizer, generator)
         ]
         if rows:
             yield pa.RecordBatch.from_pylist(rows, schema=REQUESTS.columns)
 
 
-def _rows(
+def requests_of(
     document: dict[str, Any],
     prompt: Prompt,
     conf: SynthConfig,
     tokenizer: ChatTokenizer,
     generator: str,
 ) -> Iterator[dict[str, Any]]:
+    """Rows of REQUESTS that `prompt` makes of one document: one a segment.
+
+    Args:
+        document: `doc_id`, `crawl`, `label`, `text`.
+        prompt: Asked of documents of its labels alone.
+        conf: What decides an answer beside it.
+        tokenizer: The generator's.
+        generator: Hash of the generator, as `model_print` gives it.
+    """
     if prompt.source_labels and document["label"] not in prompt.source_labels:
         return
-    parts = _parts(document["text"], prompt, tokenizer)
-    for number, (text, n_tokens) in enumerate(zip(parts, tokenizer.count(parts), strict=True)):
+    parts = _parts(document["text"], prompt, conf, tokenizer)
+    counts = tokenizer.count([part.text for part in parts])
+    for part, n_tokens in zip(parts, counts, strict=True):
         yield {
-            "request_id": request_id(prompt, conf, generator, document["doc_id"], number, text),
+            "request_id": request_id(
+                prompt, conf, generator, document["doc_id"], part.number, part.text
+            ),
             "stage": prompt.stage,
             "task": prompt.name,
             "doc_id": document["doc_id"],
             "crawl": document["crawl"],
-            "segment": number,
+            "segment": part.number,
             "prompt_version": prompt.version,
             "model": conf.model,
             "n_text_tokens": n_tokens,
             "max_output_tokens": output_cap(prompt, conf),
-            "text": text,
+            "text": part.text,
         }
 
 
-def _parts(text: str, prompt: Prompt, tokenizer: ChatTokenizer) -> list[str]:
+def _parts(text: str, prompt: Prompt, conf: SynthConfig, tokenizer: ChatTokenizer) -> list[Segment]:
     """Segments of a document for one prompt: lines joined for rewriting, chunks for dialogues."""
     if tokenizer.count([text])[0] < prompt.min_document_tokens:
         return []
+    room = _room(prompt, tokenizer)
+    if prompt.stage == "s07_dialogue":
+        return _chunks(text, tokenizer, min_tokens=prompt.min_segment_tokens)
+    return segments(
+        text,
+        count=partial(_counts_as_sent, tokenizer),
+        max_tokens=room,
+        min_tokens=prompt.min_segment_tokens,
+        long_line=_long_line(conf, tokenizer, max_tokens=room),
+    )
+
+
+def _counts_as_sent(tokenizer: ChatTokenizer, texts: list[str]) -> list[int]:
+    """Tokens of `texts` in a chat, where a control token that a page spells out has a space."""
+    said = (tokenizer.turns("", text) for text in texts)
+    return tokenizer.count([turns[0]["content"] if turns else "" for turns in said])
+
+
+def _room(prompt: Prompt, tokenizer: ChatTokenizer) -> int:
+    """Tokens that the chat around it leaves to a segment.
+
+    Raises:
+        ConfigError: too few for a segment; for a chunk, which is the same for all styles, so that
+            the longest of their dialogues can be chosen.
+    """
     # Two tokens to spare: a segment may join with the template's text to other tokens than alone.
     room = prompt.max_input_tokens - tokenizer.overhead(prompt) - 2
-    if prompt.stage == "s07_dialogue":
-        return chunks(text, split=tokenizer.split, max_tokens=min(room, CHUNK_TOKENS))
-    return segments(
-        text, count=tokenizer.count, max_tokens=room, min_tokens=prompt.min_segment_tokens
-    )
+    least = CHUNK_TOKENS if prompt.stage == "s07_dialogue" else prompt.min_segment_tokens
+    if room < least:
+        raise ConfigError(
+            f"prompts/{prompt.name}.md: max_input_tokens {prompt.max_input_tokens} leaves {room} "
+            f"to a segment, beside this generator's chat template; it needs {least}"
+        )
+    return room
+
+
+def _chunks(text: str, tokenizer: ChatTokenizer, *, min_tokens: int) -> list[Segment]:
+    """Chunks of a document, without those so short that a dialogue would have to make things up."""
+    found = chunks(text, split=tokenizer.split, max_tokens=CHUNK_TOKENS)
+    counted = enumerate(zip(found, tokenizer.count(found), strict=True))
+    return [Segment(number, chunk) for number, (chunk, n) in counted if n >= min_tokens]
+
+
+def _long_line(conf: SynthConfig, tokenizer: ChatTokenizer, *, max_tokens: int) -> LongLine:
+    if conf.split_long_lines:
+        return partial(sentences, split=tokenizer.split, max_tokens=max_tokens)
+    return dropped

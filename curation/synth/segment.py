@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import chain, groupby
+
+from curation.synth.formulas import FORMULAS
 
 Count = Callable[[list[str]], list[int]]
 """Tokens of each text."""
@@ -16,30 +19,62 @@ Count = Callable[[list[str]], list[int]]
 Split = Callable[[str, int], list[str]]
 """A text in pieces of at most so many tokens; together they are the text."""
 
+LongLine = Callable[[str], list[str]]
+"""What stands for a line that is over the limit: pieces that are not, or nothing."""
+
 _WINDOW_CHARS_PER_TOKEN = 12
 """Text shown to the splitter at a time: more than English has, so that a chunk fills up."""
 
 
-def segments(text: str, *, count: Count, max_tokens: int, min_tokens: int) -> list[str]:
+@dataclass(frozen=True)
+class Segment:
+    """A part of a document, and its number; where text between two is missing, so is a number."""
+
+    number: int
+    text: str
+
+
+def segments(
+    text: str, *, count: Count, max_tokens: int, min_tokens: int, long_line: LongLine
+) -> list[Segment]:
     """Neighbouring lines of `text` joined into segments of `min_tokens` to `max_tokens` tokens.
 
-    A line over `max_tokens` is dropped, and nothing is joined across the gap that it leaves. Blank
-    lines at either end of a segment are dropped too. Segments under `min_tokens` are dropped.
+    A line over `max_tokens` breaks the join: `long_line` (`dropped`, or `sentences`) says what
+    stands for it, and each of its pieces is a segment of its own. Blank lines at either end of a
+    segment are dropped. Segments under `min_tokens` are dropped, and a line that is dropped takes a
+    number, so that no two texts which were apart have numbers in a row.
 
     Source: 2412.02595, section 2.3, and NeMo Curator's joiner, mended: that one joins across
     dropped lines, adds characters of separators to tokens, and starts segments with a newline.
     """
-    joined = [
-        segment
-        for lines, costs in _runs(text.split("\n"), count=count, max_tokens=max_tokens)
-        for group in _greedy(lines, costs, separator=count(["\n"])[0], max_tokens=max_tokens)
-        for segment in _fitting(group, count=count, max_tokens=max_tokens)
-    ]
+    lines = text.split("\n")
+    counted = zip(lines, count(lines), strict=True)
+    parts: list[str] = []
+    for fits, run in groupby(counted, key=lambda pair: pair[1] <= max_tokens):
+        if fits:
+            parts += _joined(list(run), count=count, max_tokens=max_tokens)
+        else:
+            parts += chain(*(long_line(line) or [_MISSING] for line, _ in run))
     return [
-        segment
-        for segment, n_tokens in zip(joined, count(joined), strict=True)
-        if n_tokens >= min_tokens
+        Segment(number, part)
+        for number, (part, n_tokens) in enumerate(zip(parts, count(parts), strict=True))
+        if part != _MISSING and min_tokens <= n_tokens <= max_tokens
     ]
+
+
+_MISSING = ""
+"""Stands in the list of parts where a line is missing: no part is empty."""
+
+
+def dropped(line: str) -> list[str]:
+    """Nothing: the line goes, as in 2412.02595."""
+    return []
+
+
+def sentences(line: str, *, split: Split, max_tokens: int) -> list[str]:
+    """A long line in pieces of at most `max_tokens` tokens, cut at ends of sentences if it can."""
+    pieces = [piece.strip() for piece in chunks(line, split=split, max_tokens=max_tokens)]
+    return [piece for piece in pieces if piece]
 
 
 def chunks(text: str, *, split: Split, max_tokens: int = 500) -> list[str]:
@@ -63,22 +98,19 @@ def chunks(text: str, *, split: Split, max_tokens: int = 500) -> list[str]:
     return found
 
 
-def _runs(lines: list[str], *, count: Count, max_tokens: int) -> list[tuple[list[str], list[int]]]:
-    """Maximal runs of lines that fit on their own, each with the lines' tokens."""
-    counted = zip(lines, count(lines), strict=True)
-    runs = [
-        list(run) for fits, run in groupby(counted, key=lambda pair: pair[1] <= max_tokens) if fits
+def _joined(counted: list[tuple[str, int]], *, count: Count, max_tokens: int) -> list[str]:
+    """Segments of lines that fit on their own, each given with its tokens."""
+    groups = _greedy(counted, separator=count(["\n"])[0], max_tokens=max_tokens)
+    return [
+        part for group in groups for part in _fitting(group, count=count, max_tokens=max_tokens)
     ]
-    return [([line for line, _ in run], [cost for _, cost in run]) for run in runs]
 
 
-def _greedy(
-    lines: list[str], costs: list[int], *, separator: int, max_tokens: int
-) -> list[list[str]]:
+def _greedy(counted: list[tuple[str, int]], *, separator: int, max_tokens: int) -> list[list[str]]:
     """Lines grouped from the left, each group as long as the sum of its costs allows."""
     groups: list[list[str]] = [[]]
     total = 0
-    for line, cost in zip(lines, costs, strict=True):
+    for line, cost in counted:
         if groups[-1] and total + separator + cost > max_tokens:
             groups.append([])
         if groups[-1]:
@@ -111,25 +143,17 @@ def _without_blank_ends(lines: list[str]) -> list[str]:
     return lines[filled[0] : filled[-1] + 1] if filled else []
 
 
-_FORMULA = re.compile(
-    r"""
-      \$\$.+?\$\$                                      # display, TeX
-    | \\\[.+?\\\]                                      # display, LaTeX
-    | \\\(.+?\\\)                                      # inline, LaTeX
-    | \\begin\{(?P<name>[A-Za-z]+\*?)\}.+?\\end\{(?P=name)\}
-    | (?<![\\$])\$(?![\s$])[^$\n]+?(?<![\s\\])\$(?!\d)   # inline; not the price of two things
-    """,
-    re.DOTALL | re.VERBOSE,
-)
 _PARAGRAPH_END = re.compile(r"\n\s*\n")
 _LINE_END = re.compile(r"\n")
-_SENTENCE_END = re.compile(r"[.!?][\"')\]\u201d\u2019]*\s+")
+_SENTENCE_END = re.compile(
+    r"[.!?][\"')\]\u201d\u2019]*\s+|[\u3002\uff01\uff1f]+[\"')\u201d\u2019\u300d\u300f]*\s*"
+)
 _SPACE = re.compile(r"\s+")
 
 
 def _best_cut(window: str, limit: int, *, fits: Callable[[str], bool]) -> int:
     """Length of the best chunk at the start of `window`, of which `limit` characters fit."""
-    spans = [match.span() for match in _FORMULA.finditer(window)]
+    spans = [match.span() for match in FORMULAS.finditer(window)]
     ends = (_PARAGRAPH_END, _LINE_END, _SENTENCE_END)
     ranked = chain(
         (_last_end(end, window, limit // 2, limit, spans=spans) for end in ends),

@@ -6,7 +6,9 @@ crash loses at most one; texts are made from the answers by parsing alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame
@@ -16,17 +18,23 @@ from pyspark.storagelevel import StorageLevel
 from curation.config import SynthConfig
 from curation.model_store import model_folder
 from curation.schemas import DOCUMENTS, GENERATIONS, LABELS, REQUESTS, SYNTHETIC, Table, column
-from curation.spark.batches import Kernel, map_batches
+from curation.spark.batches import Kernel, PartitionKernel, map_batches, map_partitions
 from curation.spark.funnel import Account, account
+from curation.spark.tables import small
 from curation.spark.work import Work
-from curation.synth.backend import Backend, ChatRequest, Completion, load_backend
-from curation.synth.postprocess import parse
+from curation.synth.backends.loading import load_backend
+from curation.synth.backends.protocol import Backend, ChatRequest, Completion
+from curation.synth.budget import OVER_BUDGET, LastCommit, Spent, commit_size
+from curation.synth.postprocess import Parsed, parse
 from curation.synth.prompts import Prompt, load_prompts, render
 from curation.synth.requests import chosen_prompts, plan_requests, unanswered
 from curation.synth.tokenizer import load_chat_tokenizer
 
-JOINED = ("wikipedia",)
-"""Tasks whose segments make one text a document. Nemotron-CC, 2412.02595, section 2.3."""
+ANSWERS_PER_BATCH = 64
+"""Answers that go back to Spark together, as soon as there are so many."""
+
+_ORDER = ("task", "n_text_tokens", "request_id")
+_KEPT = tuple(name for name in GENERATIONS.columns.names if name in REQUESTS.columns.names)
 
 PARSED = Table(
     name="parsed",
@@ -36,6 +44,8 @@ PARSED = Table(
           ("request_id", "stage", "task", "doc_id", "crawl", "segment", "prompt_version", "model")),
         column("n_output_tokens", pa.int32(), "Tokens of the answer"),
         column("verdict", pa.string(), "accepted, or why not"),
+        column("n_numbers", pa.int32(), "Numbers of what was generated"),
+        column("n_source_numbers", pa.int32(), "Those of them that the segment has"),
         column("text", pa.string(), "The text; empty unless accepted"),
     ]),
     key=("request_id",),
@@ -79,46 +89,78 @@ def _generate(work: Work, documents: DataFrame, prompts: Sequence[Prompt]) -> Ac
 
 
 def _answer_all(work: Work, requests: DataFrame) -> None:
-    """Ask what is unanswered, a commit's worth at a time, same prompts and lengths together."""
-    n_requests = requests.count()
+    """Ask what is unanswered, a commit's worth at a time, until all is or the budget is spent."""
+    conf, n_requests, last = work.conf.synth, requests.count(), None
     while True:
-        waiting = unanswered(requests, work.read(GENERATIONS))
+        answers = work.read(GENERATIONS)
+        waiting = unanswered(requests, answers)
         n_waiting = waiting.count()
         work.progress.part_done(n_requests - n_waiting, n_requests)
-        if not n_waiting:
+        n = commit_size(
+            conf.budget, _spent(requests, answers), most=conf.requests_per_commit,
+            minutes=conf.minutes_per_commit, last=last,
+        )  # fmt: skip
+        if not n_waiting or not n:
             return
-        ordered = waiting.orderBy("task", "n_text_tokens", "request_id")
-        asked = ordered.limit(work.conf.synth.requests_per_commit)
-        spread = asked.repartition(work.conf.synth.n_engines, "request_id")
-        answers = map_batches(spread, _asker(work.conf.synth), GENERATIONS)
-        # No mark: what is unanswered is looked up anew, so an answer is never asked for twice.
-        answers.write.format("delta").mode("append").save(work.store.path(GENERATIONS))
+        began = time.monotonic()
+        _ask(work, waiting, n)
+        last = LastCommit(min(n, n_waiting), time.monotonic() - began)
 
 
-def _asker(conf: SynthConfig) -> Callable[[], Kernel]:
-    def make() -> Kernel:
-        backend = load_backend(
-            conf.backend, conf.model, seed=conf.engine_seed, max_model_tokens=conf.max_model_tokens
-        )
-        return lambda batch: _answers(batch, backend, conf)
+def _spent(requests: DataFrame, answers: DataFrame) -> Spent:
+    """What the answers to `requests` have taken; an error takes its time too."""
+    of_these = answers.join(requests.select("request_id"), "request_id", "left_semi")
+    sums = of_these.agg(
+        F.count(F.lit(1)), F.coalesce(F.sum("n_output_tokens"), F.lit(0)),
+        F.coalesce(F.sum("seconds"), F.lit(0.0)),
+    )  # fmt: skip
+    return Spent(*small(sums)[0])
 
-    return make
+
+def _ask(work: Work, waiting: DataFrame, n: int) -> None:
+    """Ask `n` requests and commit their answers, same prompts and lengths together.
+
+    Documents come in the order of a hash: where a budget ends it, every prompt has had its share,
+    and the segments of a document are answered together.
+    """
+    asked = waiting.orderBy(F.xxhash64("doc_id"), *_ORDER).limit(n)
+    spread = asked.repartition(work.conf.synth.n_engines, "request_id")
+    # Neighbours share a prompt, whose keys and values an engine keeps, and a length.
+    sorted_ = spread.sortWithinPartitions(*_ORDER)
+    answers = map_partitions(sorted_, _asker(work.conf.synth), GENERATIONS)
+    # No mark: what is unanswered is looked up anew, so an answer is never asked for twice.
+    answers.write.format("delta").mode("append").save(work.store.path(GENERATIONS))
 
 
-def _answers(
-    batch: pa.RecordBatch, backend: Backend, conf: SynthConfig
+def _asker(conf: SynthConfig) -> PartitionKernel:
+    def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        backend = load_backend(conf, seed=conf.engine_seed)
+        yield from answered(batches, backend, conf)
+
+    return run
+
+
+def answered(
+    batches: Iterable[pa.RecordBatch], backend: Backend, conf: SynthConfig
 ) -> Iterator[pa.RecordBatch]:
+    """Rows of GENERATIONS for rows of REQUESTS, as they are answered.
+
+    The backend is fed across the batches, which are Spark's affair; only rows that are being
+    answered are held.
+    """
     prompts = load_prompts()
-    rows = sorted(
-        batch.to_pylist(), key=lambda row: (row["task"], row["n_text_tokens"], row["request_id"])
-    )
-    questions = [_question(prompts[row["task"]], row, conf) for row in rows]
-    kept = [name for name in GENERATIONS.columns.names if name in REQUESTS.columns.names]
-    answered = [
-        {name: row[name] for name in kept} | _answer(completion)
-        for row, completion in zip(rows, backend.generate(questions), strict=True)
-    ]
-    yield pa.RecordBatch.from_pylist(answered, schema=GENERATIONS.columns)
+    asked: dict[str, dict[str, object]] = {}
+
+    def questions() -> Iterator[ChatRequest]:
+        for batch in batches:
+            for row in batch.to_pylist():
+                asked[row["request_id"]] = {name: row[name] for name in _KEPT}
+                yield _question(prompts[row["task"]], row, conf)
+
+    completions = backend.generate(questions())
+    while some := list(islice(completions, ANSWERS_PER_BATCH)):
+        rows = [asked.pop(done.request_id) | _answer(done) for done in some]
+        yield pa.RecordBatch.from_pylist(rows, schema=GENERATIONS.columns)
 
 
 def _question(prompt: Prompt, row: dict[str, object], conf: SynthConfig) -> ChatRequest:
@@ -180,19 +222,34 @@ def _parse_batch(
             count=count,
         )
         kept = {name: row[name] for name in PARSED.columns.names if name in row}
-        rows.append(kept | {"verdict": found.verdict, "text": found.text or ""})
+        rows.append(kept | _outcome(found))
     return pa.RecordBatch.from_pylist(rows, schema=PARSED.columns)
+
+
+def _outcome(found: Parsed) -> dict[str, object]:
+    return {
+        "verdict": found.verdict,
+        "text": found.text or "",
+        "n_numbers": found.numbers.n_numbers,
+        "n_source_numbers": found.numbers.n_in_source,
+    }
 
 
 def _texts(parsed: DataFrame, documents: DataFrame, prompts: Sequence[Prompt]) -> DataFrame:
     """Rows of SYNTHETIC: one a request, or one a document where the prompt joins its segments."""
     facts = F.create_map(*[F.lit(x) for p in prompts for x in (p.name, p.kind2)])
-    group = F.when(F.col("task").isin(*JOINED), F.lit(-1)).otherwise(F.col("segment"))
+    joined = [prompt.name for prompt in prompts if prompt.joins_segments]
+    group = F.when(F.col("task").isin(joined), F.lit(-1)).otherwise(F.col("segment"))
     pieces = F.array_sort(F.collect_list(F.struct("segment", "request_id", "text")))
     grouped = (
         parsed.where("verdict = 'accepted'").withColumn("group", group)
         .groupBy("doc_id", "crawl", "stage", "task", "prompt_version", "model", "group")
-        .agg(pieces.alias("pieces"), F.sum("n_output_tokens").cast("long").alias("n_tokens"))
+        .agg(
+            pieces.alias("pieces"),
+            F.sum("n_output_tokens").cast("long").alias("n_tokens"),
+            F.try_divide(F.sum("n_source_numbers"), F.sum("n_numbers")).cast("float")
+            .alias("number_faithfulness"),
+        )
     )  # fmt: skip
     rows = (
         grouped.withColumn("request_ids", F.col("pieces.request_id"))
@@ -201,6 +258,7 @@ def _texts(parsed: DataFrame, documents: DataFrame, prompts: Sequence[Prompt]) -
         )
         .withColumn("text", _joined(F.col("pieces")))
         .withColumn("kind2", facts[F.col("task")])
+        .withColumn("segment", F.nullif("group", F.lit(-1)))
     )
     return rows.join(documents.select("doc_id", "label"), "doc_id").select(*SYNTHETIC.columns.names)
 
@@ -221,7 +279,10 @@ def _account(work: Work, requests: DataFrame, parsed: DataFrame) -> Account:
     outcomes = parsed.select(
         "request_id", reason.alias("reason"), F.col("n_output_tokens").alias("tokens")
     )
-    told = account(requests, outcomes, "request_id")
+    left = requests.join(parsed, "request_id", "left_anti").select(
+        "request_id", F.lit(OVER_BUDGET).alias("reason"), F.lit(0).alias("tokens")
+    )
+    told = account(requests, outcomes.unionByName(left), "request_id")
     n_texts = work.read(SYNTHETIC).where(F.col("stage") == work.stage.name).count()
     merged = told.rows_out - n_texts
     reasons = told.reasons | ({"joined_into_document": merged} if merged else {})

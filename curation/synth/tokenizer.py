@@ -1,7 +1,7 @@
 """The generator's own tokenizer and chat template: what a text and a whole chat cost in tokens.
 
 Counts decide what is sent, so they are made with the same template and vocabulary as the prompt
-itself; `backend.py` sends the very token ids that are counted here.
+itself; the backends send the very token ids that are counted here.
 """
 
 from __future__ import annotations
@@ -73,17 +73,22 @@ class ChatTokenizer:
 
     def render_chat(self, system: str, user: str, prefill: str) -> str:
         """The same chat as one text."""
-        roles = (("system", system), ("user", user))
-        turns = [
-            {"role": role, "content": self._escape(content)} for role, content in roles if content
-        ]
         try:
             chat = self._template.render(
-                messages=turns, add_generation_prompt=True, **self._special_tokens
+                messages=self.turns(system, user),
+                add_generation_prompt=True,
+                **self._special_tokens,
             )
         except jinja2.TemplateError as error:
             raise ConfigError(f"the model's chat template refuses the prompt: {error}") from error
         return f"{chat}{prefill}"
+
+    def turns(self, system: str, user: str) -> list[dict[str, str]]:
+        """The chat's messages before the template, without control tokens in what they say."""
+        roles = (("system", system), ("user", user))
+        return [
+            {"role": role, "content": self._escape(content)} for role, content in roles if content
+        ]
 
     def _encode(self, texts: list[str]) -> list[Any]:
         return list(self._plain.encode_batch(texts, add_special_tokens=False))

@@ -15,6 +15,7 @@ from typing import Any
 
 from curation.errors import ConfigError, CurationError
 from curation.lock import locked
+from curation.synth.backends.loading import KINDS
 from models.classifiers.annotation.answers import AnswerFile
 from models.classifiers.annotation.report import (
     Figures,
@@ -95,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--read", action="store_true", help="print pages of --data, ask nothing")
     parser.add_argument("--out", type=Path, help="folder of the answers; one with answers goes on")
     parser.add_argument("--rubrics", help=f"names or paths; {','.join(SHIPPED)}")
-    parser.add_argument("--backend", choices=("vllm", "fake"), help="vllm; fake is for tests")
+    parser.add_argument("--backend", choices=KINDS, help="vllm; docs/backends.md")
     parser.add_argument("--model", help="generator: a name of curation/model_store.py or a folder")
     parser.add_argument("--passes", type=int, help="judgements of each text on a rubric; 2")
     parser.add_argument("--tries", type=int, help="requests for one readable answer; 3")

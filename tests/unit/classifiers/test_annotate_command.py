@@ -11,9 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from curation.errors import ConfigError
+from curation.synth.backends.protocol import KILLS_ENGINE, failed
 from models.classifiers.annotate import main
 from models.classifiers.annotation.fake import FakeAnnotator
 from models.classifiers.annotation.rubrics import load_rubrics
+from models.classifiers.annotation.settings import load_settings
 
 ROOT = Path(__file__).parents[3]
 N_TEXTS = 12
@@ -23,11 +26,11 @@ from models.classifiers.annotate import main
 from models.classifiers.annotation.fake import FakeAnnotator
 
 class Slow(FakeAnnotator):
-    def generate(self, requests):
+    def _complete(self, request):
         with open(sys.argv[1], "a") as file:
-            file.writelines(f"{request.request_id}\\n" for request in requests)
-        time.sleep(0.05)
-        return super().generate(requests)
+            file.write(f"{request.request_id}\\n")
+        time.sleep(0.01)
+        return super()._complete(request)
 
 raise SystemExit(main(sys.argv[2:], lambda settings, seed: Slow(faults={"refusal": 0.2})))
 """
@@ -49,10 +52,10 @@ def run(texts, out, *more, faults=None, asked=None):
     """Exit code of a run; `asked` collects the requests."""
 
     class Watched(FakeAnnotator):
-        def generate(self, requests):
+        def _complete(self, request):
             if asked is not None:
-                asked.extend(requests)
-            return super().generate(requests)
+                asked.append(request)
+            return super()._complete(request)
 
     return main(arguments(texts, out, *more), lambda settings, seed: Watched(faults=faults))
 
@@ -126,6 +129,29 @@ def test_what_never_answers_is_asked_as_often_as_told_and_counted(texts, tmp_pat
     found = figures(out)["rubrics"]["edu"]
     assert found["unparsed_questions"] == {"share": 1.0, "by_reason": {reason: 1.0}}
     assert found["between_passes"][0]["quadratic_kappa"] is None
+
+
+def test_a_question_that_kills_the_engine_is_asked_once(texts, tmp_path):
+    class Killed(FakeAnnotator):
+        def _complete(self, request):
+            return failed(request, f"{KILLS_ENGINE}: RuntimeError: x")
+
+    out = tmp_path / "out"
+    command = arguments(texts, out, "--rubrics", "edu", "--tries", "3")
+    assert main(command, lambda settings, seed: Killed()) == 0
+    assert [line["try_number"] for line in answers(out)] == [1] * N_TEXTS * 2
+    assert {line["reason"] for line in answers(out)} == {"error"}
+
+
+def test_the_generator_s_settings_are_those_of_the_synthesis():
+    url = "http.url=http://host:8000/v1"
+    settings = load_settings({"backend": "http"}, [url, "engine={}", "http.max_in_flight=3"])
+    assert (settings.http.url, settings.http.max_in_flight) == ("http://host:8000/v1", 3)
+    assert load_settings({}, ["engine.quantization=fp8"]).answer_settings() == ("quantization=fp8",)
+    with pytest.raises(ConfigError, match=r"`settings`: .*needs `http.url`"):
+        load_settings({"backend": "http"})
+    with pytest.raises(ConfigError, match="did you mean `engine`"):
+        load_settings({}, ["engin.quantization=fp8"])
 
 
 def test_the_unreadable_alone_is_asked_again_and_may_then_be_read(texts, tmp_path):

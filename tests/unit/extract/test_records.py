@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from curation.config import ExtractConfig
+from curation.crawl.blocklists import FILTER_REASONS
 from curation.crawl.warc import Damage, read_records
 from curation.extract.engines import Extracted
 from curation.extract.guard import Failure, KnownFault
@@ -149,7 +150,7 @@ def test_damage_has_a_row_of_its_own(warc_of):
 
 
 def test_every_reason_has_a_test_and_a_meaning():
-    filters = {"blocked_domain", "blocked_url", "not_allowed", "robots", "opted_out"}
+    filters = {"taken_down", *FILTER_REASONS}
     assert set(REASONS) == {*REJECTED, *ENGINES, "truncated", "damaged"} | filters
     assert all(REASONS.values())
 

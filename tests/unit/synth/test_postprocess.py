@@ -3,8 +3,9 @@ from dataclasses import replace
 
 import pytest
 
-from curation.synth.postprocess import VERDICTS, parse, repeated_frac, unquoted
+from curation.synth.postprocess import VERDICTS, parse, repeated_frac
 from curation.synth.prompts import load_prompts
+from curation.synth.readers import unquoted
 
 SEGMENT = "The heron stands still. It waits for fish."
 """Eight words: the counter below makes eight tokens of it."""
@@ -32,13 +33,14 @@ def pairs_of(text):
 
 
 def test_every_verdict_is_told_apart_and_the_list_is_closed():
-    assert len(set(VERDICTS)) == len(VERDICTS) == 13
+    assert len(set(VERDICTS)) == len(VERDICTS) == 14
     found = {
         read("distill", "", finish="error").verdict,
         read("distill", "Condensed version:\nA", finish="length").verdict,
         read("distill", "Condensed version:\n").verdict,
         read("distill", "Condensed version:\nI'm sorry, but I can't help with that.").verdict,
         read("distill", "Herons eat fish.").verdict,
+        read("distill", "Condensed version:\nA heron. Condensed version: A bird.").verdict,
         read("knowledge_list", "Herons eat fish.").verdict,
         read("diverse_qa", "Answer: fish").verdict,
         read("diverse_qa", "Question: what?").verdict,
@@ -133,6 +135,11 @@ def test_the_word_passage_in_a_sentence_stays():
         ("1) A heron\n(2) A fish", "A heron\nA fish"),
         ("Facts:\n- A heron\n\n  - A fish\nSome extra text", "A heron\nA fish\nSome extra text"),
         ("- 1.5 metres tall\n- -5 degrees", "1.5 metres tall\n-5 degrees"),
+        ("- Well-known birds - herons\n- Long-legged", "Well-known birds - herons\nLong-legged"),
+        ("- A heron\nIt is well-known - to us", "A heron\nIt is well-known - to us"),
+        ("- 1. A heron\n- (2) A fish", "A heron\nA fish"),
+        ("- -x is the negative of x\n- x", "-x is the negative of x\nx"),
+        ("1\u3001A heron\n2\uff0eA fish", "A heron\nA fish"),
     ],
 )
 def test_lists_lose_their_heading_and_marks_of_any_kind(raw, text):
@@ -212,6 +219,26 @@ def test_questions_and_answers_may_be_numbered_inline_and_of_many_lines():
     }
 
 
+def test_hyphens_and_the_word_answer_within_a_pair_stay():
+    raw = (
+        "- Question: What well-known bird is the correct answer: a heron - or a fish?\n"
+        "- Answer: It is this.\n  - The long-legged one\nIts Answer: a heron."
+    )
+    assert pairs_of(read("diverse_qa", raw).text) == [
+        "Question: What well-known bird is the correct answer: a heron - or a fish?\n"
+        "Answer: It is this.\n- The long-legged one\nIts Answer: a heron."
+    ]
+
+
+def test_labels_with_a_colon_of_full_width_are_labels():
+    raw = "Question\uff1aIs it wet?\nAnswer 1\uff1aYes."
+    assert pairs_of(read("diverse_qa", raw).text) == ["Question: Is it wet?\nAnswer: Yes."]
+    raw = "Student A\uff1aHello.\nStudent B\uff1aGood day."
+    assert read("two_students", raw).text == raw
+    assert read("distill", "Condensed version\uff1aA heron.").text == "A heron."
+    assert read("extract_knowledge", "Passage 2\uff1aHerons wade.").text == "Herons wade."
+
+
 def test_a_question_asked_twice_or_not_answered_is_left_out():
     raw = "Question: Is it wet?\nAnswer: Yes.\nQuestion: is it wet?\nAnswer: No.\nQuestion: Why?"
     segment = " ".join(["heron"] * 150)
@@ -258,6 +285,7 @@ def test_a_speaker_may_stand_on_a_line_of_his_own():
         "Student A: I talk.\nStudent B:",
         "Step 1: add them.\nStep 2: halve them.",
         "Problem: add.\nSolution: halve.",
+        "Student A: We add.\nTherefore: it is four.\nAnswer: four.",
         "They talk about herons: a long time.",
         "See https://example.org/a: it says so.\nhttps://example.org/b",
     ],
@@ -291,6 +319,7 @@ def test_up_to_three_tenths_of_repeated_ngrams_are_kept():
         "I am sorry, but this is not possible.",
         "I cannot assist with this request.",
         "As an AI language model, I have no view.",
+        "\u201cI can\u2019t help with that.\u201d",
         "Unfortunately, I am unable to rewrite this.",
     ],
 )
@@ -298,6 +327,10 @@ def test_refusals_are_found_behind_marker_and_speaker(said):
     assert read("distill", said).verdict == "refusal"
     assert read("distill", f"Condensed version:\n{said}").verdict == "refusal"
     assert read("diverse_qa", f"Questions and answers about the text:\n{said}").verdict == "refusal"
+    begun = f"Questions and answers about the text:\n- Question: {said}"
+    assert read("diverse_qa", begun).verdict == "refusal"
+    assert read("knowledge_list", f"- {said}").verdict == "refusal"
+    assert read("extract_knowledge", f"Passage 1:\n{said}").verdict == "refusal"
     assert read("two_students", f"Student A: {said}\nStudent B: Oh.").verdict == "refusal"
 
 
@@ -332,3 +365,58 @@ def test_words_that_the_segment_has_too_are_no_echo():
 def test_repeated_items_of_a_list_are_kept_once():
     raw = "- A heron\n- A fish\n- A heron\n- 1. A reed\n-\n"
     assert read("knowledge_list", raw).text == "A heron\nA fish\nA reed"
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        ("Condensed version:\nCondensed version:\nA heron.", "A heron."),
+        ("CONDENSED VERSION:\ncondensed  version :\nA heron.", "A heron."),
+        ("## Condensed version:\n\nA heron.", "A heron."),
+        (
+            "\ufeff\u200bCondensed\u00a0version:\r\nA her\u200bon.\r\nIt waits.",
+            "A heron.\nIt waits.",
+        ),
+        ('Condensed version: "A heron."', "A heron."),
+        ('Condensed version:\n"A heron', '"A heron'),
+    ],
+)
+def test_the_marker_goes_however_it_is_written(raw, text):
+    assert read("distill", raw).text == text
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "Condensed version:\nCondensed version:",
+        "condensed version:",
+        'Condensed version: " "',
+        "Condensed version:\n\u200b",
+        "\u200b\ufeff",
+        "\r\n\r\n",
+    ],
+)
+def test_an_answer_without_words_is_no_text(raw):
+    found = read("distill", raw)
+    assert found.text is None
+    assert found.verdict in ("empty", "no_marker")
+
+
+def test_passages_and_items_without_words_are_empty():
+    assert read("extract_knowledge", "Passage 2:\nPassage 3:").verdict == "empty"
+    assert read("knowledge_list", "-\n- \n1.").verdict == "empty"
+
+
+def test_latex_of_a_dialogue_is_intact():
+    raw = (
+        "Student A: Is $a_1 * b_1 = c_1$, or \\(x_{i} *y* z\\)?\n"
+        "Student B: \\[ \\frac{a_1}{b_1} \\\\[2pt] \\] and $$ _x_ $$ **only**."
+    )
+    assert read("two_students", raw).text == raw.replace("**only**", "only")
+
+
+def test_numbers_are_counted_of_what_was_generated_and_not_of_the_segment():
+    # Of the pair: 30 is in the segment, 7 is not; the segment's own 12 is not counted.
+    raw = "Question: Of 30 herons, how many wade?\nAnswer: 7"
+    found = read("diverse_qa", raw, segment="We saw 30 herons in 12 lakes.")
+    assert (found.numbers.n_numbers, found.numbers.n_in_source) == (2, 1)

@@ -1,16 +1,10 @@
-import json
+import itertools
+import time
 
 import pytest
 
-from curation.errors import ConfigError
-from curation.synth.backend import (
-    ChatRequest,
-    FakeBackend,
-    _check_context,
-    cpu_quota,
-    load_backend,
-    usable_cpus,
-)
+from curation.synth.backends.fake import FakeBackend
+from curation.synth.backends.protocol import ChatRequest
 from curation.synth.postprocess import parse
 from curation.synth.prompts import load_prompts, render
 
@@ -49,28 +43,41 @@ def verdict_of(name, completion):
     ).verdict
 
 
+def generate(requests, **settings):
+    return list(FakeBackend(**settings).generate(requests))
+
+
 @pytest.mark.parametrize("name", list(load_prompts()))
 @pytest.mark.parametrize("prefilled", [True, False])
 def test_fake_answers_of_every_prompt_are_accepted(name, prefilled):
-    requests = [ask(name, f"r{n}", prefilled=prefilled) for n in range(20)]
-    completions = FakeBackend().generate(requests)
+    requests = {f"r{n}": ask(name, f"r{n}", prefilled=prefilled) for n in range(20)}
+    completions = generate(requests.values())
     assert {verdict_of(name, completion) for completion in completions} == {"accepted"}
-    assert all(
-        done.text.startswith(req.prefill) for done, req in zip(completions, requests, strict=True)
-    )
+    assert all(done.text.startswith(requests[done.request_id].prefill) for done in completions)
 
 
-def test_fake_answers_come_in_order_and_depend_on_the_request_alone():
+def test_fake_answers_come_out_of_order_and_depend_on_the_request_alone():
     requests = [ask(name, f"{name}-{n}") for name in load_prompts() for n in range(3)]
-    whole = FakeBackend().generate(requests)
-    backend = FakeBackend()
-    assert whole == [backend.generate([request])[0] for request in requests]
-    assert [done.request_id for done in whole] == [request.request_id for request in requests]
+    whole = generate(requests)
+    ids = [request.request_id for request in requests]
+    assert [done.request_id for done in whole] != ids
+    assert sorted(done.request_id for done in whole) == sorted(ids)
+    alone = {request.request_id: generate([request])[0] for request in requests}
+    assert {done.request_id: done for done in whole} == alone
     assert len({done.text for done in whole}) == len(requests)
 
 
+def test_requests_are_taken_as_there_is_room():
+    taken = []
+    endless = (taken.append(n) or ask("distill", f"r{n}") for n in itertools.count())
+    completions = FakeBackend(n_in_flight=3).generate(endless)
+    for n_done in range(1, 8):
+        next(completions)
+        assert len(taken) <= 3 + n_done - 1
+
+
 def test_a_fake_answer_is_cut_at_the_cap():
-    (done,) = FakeBackend().generate([ask("distill", max_tokens=20)])
+    (done,) = generate([ask("distill", max_tokens=20)])
     assert done.finish_reason == "length"
     assert done.n_output_tokens == 20
     assert verdict_of("distill", done) == "truncated"
@@ -86,8 +93,10 @@ def test_a_fake_answer_is_cut_at_the_cap():
     ],
 )
 def test_faults_spoil_every_answer_if_told_so(fault, verdicts):
-    backend = FakeBackend(faults={fault: 1.0})
-    found = {name: verdict_of(name, backend.generate([ask(name)])[0]) for name in load_prompts()}
+    found = {
+        name: verdict_of(name, generate([ask(name)], faults={fault: 1.0})[0])
+        for name in load_prompts()
+    }
     assert set(found.values()) <= verdicts
     assert "accepted" not in found.values()
 
@@ -102,41 +111,22 @@ def test_faults_spoil_their_share_chosen_by_request():
     assert [verdict_of("distill", done) for done in backend.generate(requests)] == found
 
 
-def test_a_fake_crash_comes_after_its_number_of_answers_and_gives_none_of_the_batch():
+def test_a_request_that_hangs_is_answered_late():
+    started = time.perf_counter()
+    (done,) = generate([ask("distill")], faults={"hang": 1.0}, hang_seconds=0.2)
+    assert time.perf_counter() - started >= 0.2
+    assert verdict_of("distill", done) == "accepted"
+
+
+def test_a_fake_crash_comes_after_its_number_of_answers():
     backend = FakeBackend(n_before_crash=3)
-    assert len(backend.generate([ask("distill"), ask("wikipedia")])) == 2
+    assert len(list(backend.generate([ask("distill", "a"), ask("wikipedia", "b")]))) == 2
+    found = []
     with pytest.raises(RuntimeError, match="crashes"):
-        backend.generate([ask("distill"), ask("wikipedia")])
+        found.extend(backend.generate([ask("distill", "c"), ask("wikipedia", "d")]))
+    assert len(found) == 1
 
 
 def test_an_unknown_chat_is_not_answered_by_the_fake():
     with pytest.raises(ValueError, match="knows no prompt"):
-        FakeBackend().generate([ChatRequest("r", "", "Good day", "", 10, 1.0, 1.0)])
-
-
-def test_the_generator_is_loaded_once():
-    first = load_backend("fake", "any", seed=1, max_model_tokens=4096)
-    assert isinstance(first, FakeBackend)
-    assert load_backend("fake", "any", seed=1, max_model_tokens=4096) is first
-    assert load_backend("fake", "any", seed=2, max_model_tokens=4096) is not first
-
-
-@pytest.mark.parametrize(
-    ("content", "n_cpus"),
-    [("max 100000\n", None), ("200000 100000\n", 2), ("150000 100000", 2), ("5000 100000", 1)],
-)
-def test_the_quota_of_a_container_is_rounded_up(tmp_path, content, n_cpus):
-    (tmp_path / "cpu.max").write_text(content)
-    assert cpu_quota(tmp_path / "cpu.max") == n_cpus
-
-
-def test_without_a_container_there_is_no_quota_and_some_cpu_is_usable(tmp_path):
-    assert cpu_quota(tmp_path / "cpu.max") is None
-    assert len(usable_cpus()) >= 1
-
-
-def test_more_context_than_the_model_has_is_refused(tmp_path):
-    (tmp_path / "config.json").write_text(json.dumps({"max_position_embeddings": 2048}))
-    _check_context(tmp_path, 2048)
-    with pytest.raises(ConfigError, match=r"max_model_tokens: found 2049; .* takes 2048"):
-        _check_context(tmp_path, 2049)
+        generate([ChatRequest("r", "", "Good day", "", 10, 1.0, 1.0)])

@@ -1,0 +1,1 @@
+"""Generators of text behind one protocol: vLLM, an OpenAI-compatible server, transformers, fake."""

@@ -1,0 +1,1 @@
+"""Takedown: documents removed from every table, the blend and the shards, and kept out for good."""

@@ -1,0 +1,150 @@
+"""The documents that tombstones name, and every row of every table that derives from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import reduce
+
+import pyarrow as pa
+from delta.tables import DeltaTable
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from curation.crawl.urls import normalized_url
+from curation.schemas import (
+    CLUSTERS,
+    DOCUMENTS,
+    MEASURES,
+    PAGES,
+    PAIRS,
+    REJECTS,
+    SYNTHETIC,
+    TABLES,
+    TOMBSTONES,
+    Table,
+)
+from curation.spark.batches import Kernel, map_batches, spark_schema
+from curation.spark.tables import Store, small
+from curation.takedown.match import TAKEN_DOWN, matched
+
+LINEAGE: tuple[Table, ...] = tuple(
+    table for table in reversed(TABLES) if "doc_id" in table.columns.names and table is not REJECTS
+)
+"""Tables whose rows are of a document, children first: what leads to them goes last. A reject has
+no text, and says what became of its record."""
+
+_KEYS = PAGES.select("doc_id", "url_normalized", "host")
+_OTHER_KEYS = {PAIRS.name: "other_id"}
+"""Tables in which a second column names a document that the row is of."""
+
+
+def documents_named(store: Store, tombstones: DataFrame) -> DataFrame:
+    """`doc_id`, once each, of what `tombstones` name, whether or not rows of it are left."""
+    by_id = tombstones.where("kind = 'doc_id'").select(F.col("value").alias("doc_id"))
+    found = by_id.unionAll(matched(_addresses(store), tombstones).select("doc_id"))
+    if store.exists(REJECTS):  # taken down before
+        rejects = store.read(REJECTS).where(F.col("reason") == TAKEN_DOWN)
+        found = found.unionAll(rejects.select("doc_id"))
+    return found.distinct().localCheckpoint()
+
+
+def _addresses(store: Store) -> DataFrame:
+    """`doc_id`, `url_normalized`, `host` of all pages, and of documents whose page is gone."""
+    pages = store.read(PAGES).select(*_KEYS.columns.names)
+    if not store.exists(DOCUMENTS):
+        return pages
+    strays = store.read(DOCUMENTS).join(pages, "doc_id", "left_anti")
+    urls = strays.select("doc_id", F.col("url").alias("url_normalized"), "host")
+    return pages.unionByName(map_batches(urls, _normalizer(), _KEYS))
+
+
+def _normalizer() -> Callable[[], Kernel]:
+    def normalized(batch: pa.RecordBatch) -> list[pa.RecordBatch]:
+        rows = [row | {"url_normalized": normalized_url(row["url_normalized"])}
+                for row in batch.to_pylist()]  # fmt: skip
+        return [pa.RecordBatch.from_pylist(rows, schema=_KEYS.columns)]
+
+    return lambda: normalized
+
+
+def rows_of(store: Store, table: Table, ids: DataFrame) -> DataFrame:
+    """The rows of `table` that are of a document of `ids`."""
+    rows = store.read(table)
+    found = rows.join(ids, "doc_id", "left_semi")
+    if other := _OTHER_KEYS.get(table.name):
+        rest = rows.join(ids, "doc_id", "left_anti")
+        return found.unionByName(rest.join(_called(ids, other), other, "left_semi"))
+    return found
+
+
+def _called(ids: DataFrame, name: str) -> DataFrame:
+    return ids.select(F.col("doc_id").alias(name))
+
+
+def count_rows(store: Store, ids: DataFrame) -> dict[str, int]:
+    """Rows of the documents `ids` by table, in the order of the flow; tables without any left out.
+
+    One query over the keys of all tables.
+    """
+    tables = [table for table in reversed(LINEAGE) if store.exists(table)]
+    named = [rows_of(store, table, ids).select(F.lit(table.name).alias("name")) for table in tables]
+    counted = small(reduce(DataFrame.unionAll, named).groupBy("name").count())
+    counts = {row["name"]: row["count"] for row in counted}
+    return {table.name: counts[table.name] for table in tables if table.name in counts}
+
+
+def remove_rows(store: Store, table: Table, ids: DataFrame) -> None:
+    """Delete the rows of `table` that are of a document of `ids`."""
+    for key in ["doc_id", *filter(None, [_OTHER_KEYS.get(table.name)])]:
+        target = DeltaTable.forPath(store.spark, store.path(table)).alias("t")
+        merge = target.merge(_called(ids, key).alias("i"), f"t.`{key}` = i.`{key}`")
+        merge.whenMatchedDelete().execute()
+
+
+def reject_pages(store: Store, ids: DataFrame) -> int:
+    """Write a reject `taken_down` for each page of `ids` that has none yet; how many."""
+    key = ["doc_id", "crawl", "chunk", "warc_file", "warc_offset"]
+    pages = store.read(PAGES).join(ids, "doc_id", "left_semi")
+    told = store.read(REJECTS).where(F.col("reason") == TAKEN_DOWN).select(*key)
+    new = pages.join(told, key, "left_anti").join(_details(store, pages), "doc_id", "left")
+    rows = new.withColumns({
+        "reason": F.lit(TAKEN_DOWN),
+        "record_type": F.lit(""),
+        "detail": F.coalesce("tombstone", F.lit("")),
+    }).select(*REJECTS.columns.names)  # fmt: skip
+    n_rows = rows.count()
+    if n_rows:
+        conformed = rows.to(spark_schema(REJECTS, nullable=True))
+        conformed.write.format("delta").mode("append").save(store.path(REJECTS))
+    return n_rows
+
+
+def _details(store: Store, pages: DataFrame) -> DataFrame:
+    return matched(pages, store.read(TOMBSTONES))
+
+
+def copies_elsewhere(store: Store, ids: DataFrame) -> DataFrame:
+    """Duplicates of the documents `ids` that are none of them.
+
+    Columns: `doc_id`, `url_normalized`, `duplicate_of` (one of `ids`), `is_exact`: whether its text
+    is that of one of `ids`, but for white space and case.
+    """
+    found, about = store.read(CLUSTERS), store.read(MEASURES).select("doc_id", "content_hash")
+    own = found.join(ids, "doc_id", "left_semi").join(about, "doc_id")
+    origin = own.groupBy("cluster_id").agg(
+        F.min("doc_id").alias("duplicate_of"), F.collect_set("content_hash").alias("hashes")
+    )
+    others = found.join(ids, "doc_id", "left_anti").join(origin, "cluster_id")
+    addressed = others.join(about, "doc_id").join(store.read(PAGES), "doc_id")
+    return addressed.select(
+        "doc_id", "url_normalized", "duplicate_of",
+        F.array_contains("hashes", F.col("content_hash")).alias("is_exact"),
+    )  # fmt: skip
+
+
+def synthetic_ids(store: Store, ids: DataFrame) -> DataFrame:
+    """`id` of every text that was made of the documents `ids`."""
+    made = rows_of(store, SYNTHETIC, ids) if store.exists(SYNTHETIC) else None
+    if made is None:
+        return ids.limit(0).select(F.col("doc_id").alias("id"))
+    return made.select(F.col("synthetic_id").alias("id"))
