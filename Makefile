@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 OUT ?= out/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format docs lock clean
+.PHONY: help setup run test test-slow check format docs lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -23,6 +23,9 @@ test: setup ## linters, type checker, every test that this machine can run
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest
+
+test-slow: setup ## the tests that `make test` leaves out: whole flows that take minutes each
+	$(BIN)/pytest -m slow
 
 check: setup ## linters and unit tests: what every commit passes
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -7,7 +7,7 @@ from runs import CONF, run
 
 from curation.report.run import open_run
 
-pytestmark = [pytest.mark.spark, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.spark, pytest.mark.timeout(900), pytest.mark.slow]
 
 
 def told(out, sql):

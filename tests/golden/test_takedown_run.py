@@ -158,6 +158,7 @@ def test_every_stage_has_rows_out_as_its_table_holds(removed):
     assert "taken_down" in (out / "report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_run_after_it_redoes_nothing_that_is_not_asked_for(removed, golden_run, victims):
     out, _, _ = removed
     before, files = versions(out), ("--input", f"{golden_run}/sample/*.warc.gz")
@@ -172,6 +173,7 @@ def test_a_run_after_it_redoes_nothing_that_is_not_asked_for(removed, golden_run
     check_gone(out, victims)
 
 
+@pytest.mark.slow
 def test_old_versions_are_read_no_longer_after_a_vacuum(removed, victims):
     out, _, _ = removed
     files = list((out / "tables" / "pages").rglob("*.parquet"))
@@ -182,6 +184,7 @@ def test_old_versions_are_read_no_longer_after_a_vacuum(removed, victims):
     check_gone(out, victims)
 
 
+@pytest.mark.slow
 def test_the_same_files_read_anew_give_rejects(removed, golden_run, victims, tmp_path):
     out = tmp_path / "fresh"
     shutil.copytree(removed[0] / "tables" / "tombstones", out / "tables" / "tombstones")
@@ -194,6 +197,7 @@ def test_the_same_files_read_anew_give_rejects(removed, golden_run, victims, tmp
     check_accounts(out)
 
 
+@pytest.mark.slow
 def test_a_takedown_that_is_broken_off_is_finished_by_the_next_run(
     spark, removed, golden_run, victims, tmp_path
 ):
