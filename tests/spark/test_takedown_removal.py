@@ -226,6 +226,7 @@ def test_documents_go_from_everything_and_the_accounts_close(spark, out):
     assert number(out, "SELECT documents_version FROM dedup_batches") == latest
 
 
+@pytest.mark.slow
 def test_a_removal_broken_off_after_any_step_is_finished_by_beginning_again(spark, out):
     store, asked = ask(spark, out, doc_ids=[id_of("c1"), id_of("b1")])
     assert find(store, str(out), asked).elsewhere == {"exact": 1}
@@ -244,6 +245,7 @@ def test_a_removal_broken_off_after_any_step_is_finished_by_beginning_again(spar
     assert number(out, "SELECT count(*) FROM pages WHERE url = 'https://b.net/b2'") == 1
 
 
+@pytest.mark.slow
 def test_shards_of_another_blend_go_whole_and_are_made_anew(spark, out):
     store, asked = ask(spark, out, doc_ids=[id_of("b1")])
     file = next((out / "blend").rglob("*.parquet"))
