@@ -124,6 +124,7 @@ def check_gone(out, victims):
     check_accounts(out)
 
 
+@pytest.mark.slow
 def test_what_would_go_is_shown_first_and_is_what_goes(removed, golden_run, victims):
     out, shown, done = removed
     assert "Nothing is changed" in shown
@@ -137,6 +138,7 @@ def test_what_would_go_is_shown_first_and_is_what_goes(removed, golden_run, vict
     assert f"shards: {tokens[0] - tokens[1]} tokens of" in shown
 
 
+@pytest.mark.slow
 def test_nothing_of_the_documents_is_left_and_the_rest_is(removed, golden_run, victims):
     out, _, _ = removed
     before = set(stored_texts(golden_run))
@@ -145,6 +147,7 @@ def test_nothing_of_the_documents_is_left_and_the_rest_is(removed, golden_run, v
     assert set(stored_texts(out)) == before - decoded(victims.texts)
 
 
+@pytest.mark.slow
 def test_every_stage_has_rows_out_as_its_table_holds(removed):
     out, _, _ = removed
     told = dict(rows(out, "SELECT stage, sum(rows_out) FROM funnel GROUP BY stage"))
@@ -242,6 +245,7 @@ def test_a_wrong_argument_is_one_line(golden_run, arguments, told):
     assert len(failed.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_what_is_not_there_has_a_tombstone_all_the_same(golden_run, tmp_path):
     out = tmp_path / "run"
     shutil.copytree(golden_run, out)
