@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Annotated
 
 import pyarrow as pa
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from curation.errors import ConfigError
+from curation.measure.rules import read_rules
 from curation.schemas import SYNTHETIC, SYNTHETIC_MEASURES
 from curation.synth.prompts import load_prompts
 
@@ -102,14 +102,7 @@ def _text_of(name: str) -> str:
 
 @cache
 def _parsed(name: str, text: str) -> tuple[Gate, ...]:
-    try:
-        return _Gates.model_validate(yaml.safe_load(text) or {"rules": ()}).rules
-    except yaml.YAMLError as error:
-        raise ConfigError(f"gate.rules {name}: not YAML: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise ConfigError(f"gate.rules {name}: {where}: {first['msg']}") from error
+    return read_rules(_Gates, text, f"gate.rules {name}").rules
 
 
 def drop_reasons(rules: Sequence[Gate]) -> str:

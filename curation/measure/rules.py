@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import pyarrow as pa
 import yaml
@@ -65,6 +65,7 @@ _MAX_LISTED = 10
 
 Code = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
 """A language as fastText names it. YAML reads a bare `no` as false: Norwegian is `"no"`."""
+RulesFile = TypeVar("RulesFile", bound=BaseModel)
 Bound = float | dict[str, float]
 """A threshold, or one by language."""
 _Given = Annotated[
@@ -283,14 +284,28 @@ def rules_applied(preset: str, language: str) -> tuple[Rule, ...]:
 
 @cache
 def _parsed(preset: str, text: str) -> tuple[Rule, ...]:
+    return read_rules(_Preset, text, f"preset {preset}").rules
+
+
+def read_rules(kind: type[RulesFile], text: str, what: str) -> RulesFile:
+    """The rules in the YAML `text`; none where it is empty.
+
+    Args:
+        kind: Model with the field `rules`.
+        text: YAML.
+        what: What is read, for messages.
+
+    Raises:
+        ConfigError: it is not YAML, or not such rules; the first fault is named.
+    """
     try:
-        return _Preset.model_validate(yaml.safe_load(text) or {"rules": ()}).rules
+        return kind.model_validate(yaml.safe_load(text) or {"rules": ()})
     except yaml.YAMLError as error:
-        raise ConfigError(f"preset {preset}: not YAML: {error}") from error
+        raise ConfigError(f"{what}: not YAML: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise ConfigError(f"preset {preset}: {where}: {first['msg']}") from error
+        raise ConfigError(f"{what}: {where}: {first['msg']}") from error
 
 
 def drop_reason(rules: Sequence[Rule]) -> str:

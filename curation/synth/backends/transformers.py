@@ -71,7 +71,7 @@ class TransformersEngine:
         started = time.perf_counter()
         try:
             answers = self._answers(batch)
-        except Exception as error:
+        except Exception as error:  # what an engine dies of has no end; it is started again
             raise EngineDied(f"{type(error).__name__}: {error}") from error
         seconds = (time.perf_counter() - started) / len(batch)
         for asked in batch:

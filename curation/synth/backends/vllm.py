@@ -77,7 +77,7 @@ class VllmEngine:
         started = time.perf_counter()
         try:
             outputs = self._engine.step()
-        except Exception as error:
+        except Exception as error:  # what an engine dies of has no end; it is started again
             raise EngineDied(f"{type(error).__name__}: {error}") from error
         self._shares.pass_by(time.perf_counter() - started)
         return [self._completed(output) for output in outputs if output.finished]
