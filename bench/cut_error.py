@@ -15,17 +15,20 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from curation.errors import ConfigError, reported
 from curation.label.cuts import N_BUCKETS
 
 Floats = NDArray[np.float64]
 Weights = NDArray[np.int64]
 
 QUANTILES = np.arange(1, N_BUCKETS) / N_BUCKETS
+_LEAST_DRAWN = 100
 SPREADS = ("equal", "lognormal 1", "lognormal 1.5", "lognormal 2", "pareto 1.5", "few large")
 SCORES = ("none", "falls with size", "noisy")
 HEAD = (
@@ -109,14 +112,34 @@ def line(spread: str, score: str, args: argparse.Namespace) -> str:
     )
 
 
-def main() -> None:
-    """Print the table."""
+def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line.
+
+    Raises:
+        ConfigError: a number with which nothing can be drawn.
+    """
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--documents", type=int, default=20_000)
     parser.add_argument("--share", type=float, default=0.1, help="share that is drawn")
     parser.add_argument("--draws", type=int, default=2_000)
     parser.add_argument("--miss", type=float, default=0.05, help="probability of the bounds")
-    args = parser.parse_args()
+    args = parser.parse_args(given)
+    if args.draws < 1:
+        raise ConfigError(f"--draws: at least 1, found {args.draws}")
+    for name in ("share", "miss"):
+        if not 0 < getattr(args, name) < 1:
+            raise ConfigError(f"--{name}: between 0 and 1, found {getattr(args, name)}")
+    if args.documents * args.share < _LEAST_DRAWN:
+        raise ConfigError(
+            f"--documents {args.documents} --share {args.share}: draw {_LEAST_DRAWN} or more of "
+            f"them, for {N_BUCKETS} buckets"
+        )
+    return args
+
+
+def main() -> None:
+    """Print the table."""
+    args = arguments()
     sys.stdout.write(HEAD)
     for spread in SPREADS:
         for score in SCORES:
@@ -125,4 +148,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with reported():
+        main()

@@ -5,6 +5,7 @@ Shapes: N texts, B texts of one batch, T tokens of its longest text, W values fo
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -123,6 +124,7 @@ class BatchRunner:
         self._pad_id = int(tokenizer.pad_token_id)
         self._passed_over = self._invisible_passed_over()
         self._read = frozenset(_INVISIBLE) - {*self._passed_over}
+        self._runs = self._runs_passed_over()
 
     def run(self, texts: list[str]) -> Answers:
         """Answers for `texts`, of which the first `max_tokens` tokens are read.
@@ -150,8 +152,7 @@ class BatchRunner:
 
     def _tokenize(self, texts: list[str], rows: list[int]) -> list[list[int] | None]:
         """Token ids of the texts `rows`; None where a text is not valid Unicode."""
-        n_chars = self._max_tokens * MAX_CHARS_PER_TOKEN
-        heads = [self._from_first_word(texts[row])[:n_chars] for row in rows]
+        heads = [self._head(texts[row]) for row in rows]
         valid = [head if is_valid_unicode(head) else None for head in heads]
         known = [head for head in valid if head is not None]
         if not known:
@@ -176,6 +177,17 @@ class BatchRunner:
         found: list[list[int]] = encoded["input_ids"]
         return found
 
+    def _head(self, text: str) -> str:
+        """What of `text` the tokenizer is given: enough characters for the tokens that are kept.
+
+        Runs of white space that it passes over would use up those of words behind them.
+        """
+        n_chars = self._max_tokens * MAX_CHARS_PER_TOKEN
+        text = self._from_first_word(text)
+        if len(text) > n_chars and self._runs:
+            text = self._runs.sub(" ", text)
+        return text[:n_chars]
+
     def _from_first_word(self, text: str) -> str:
         """`text` from its first word on, if its tokens stay the same."""
         rest = text.lstrip(self._passed_over)
@@ -192,6 +204,13 @@ class BatchRunner:
         twice = self._encode([2 * letter + "a" for letter in _INVISIBLE])
         read = zip(_INVISIBLE, once, twice, strict=True)
         return "".join(letter for letter, *ids in read if ids == [plain, plain])
+
+    def _runs_passed_over(self) -> re.Pattern[str] | None:
+        """Runs of white space that are to the tokenizer what one space is; None: there are none."""
+        spaces = [letter for letter in _INVISIBLE if letter.isspace()]
+        spaced, *found = self._encode(["a a", *(f"a{2 * letter}a" for letter in spaces)])
+        same = [letter for letter, ids in zip(spaces, found, strict=True) if ids == spaced]
+        return re.compile(f"[{re.escape(''.join(same))}]{{2,}}") if " " in same else None
 
     def _readable(
         self, rows: list[int], tokens: list[list[int] | None], answers: Answers

@@ -84,13 +84,12 @@ def _map(
 ) -> pa.Array[Any]:
     """A map a row, keys in the order of `columns`, of the values that `has` marks."""
     marks = np.array(list(has.values()), bool).reshape(len(has), n_rows).T
-    values = np.array(list(columns.values()), object).reshape(len(has), n_rows).T
-    names = np.broadcast_to(np.array(list(columns), object), marks.shape)
+    kind = object if type_ == pa.string() else np.float32
+    values = np.array(list(columns.values()), kind).reshape(len(has), n_rows).T
     offsets = np.concatenate([[0], np.cumsum(marks.sum(axis=1))])
-    keys, items = (
-        pa.array(names[marks].tolist(), pa.string()),
-        pa.array(values[marks].tolist(), type_),
-    )
+    names = pa.array(list(columns), pa.string())
+    keys = names.take(np.nonzero(marks)[1])
+    items = pa.array(values[marks], type_)
     made: pa.Array[Any] = pa.MapArray.from_arrays(  # type: ignore[call-overload]
         pa.array(offsets, pa.int32()), keys, items
     )

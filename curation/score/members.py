@@ -23,7 +23,7 @@ from curation.score.loading import (
 )
 from curation.score.models import (
     PUBLISHED,
-    TOXIC_LABELS,
+    UNWANTED_LABELS,
     FastTextClassifier,
     Published,
     PublishedClassifier,
@@ -122,7 +122,10 @@ def _qualities(outputs: Outputs) -> tuple[str, ...]:
     held = [(name, name) for name in outputs.column_names]
     if isinstance(outputs, LabelProbabilities):
         held = [*outputs.wanted]
-    return tuple(column for label, column in held if not {label, column} & {*TOXIC_LABELS})
+    return tuple(
+        column for label, column in held
+        if not {label.lower(), column.lower()} & UNWANTED_LABELS
+    )  # fmt: skip
 
 
 def _all_outputs(conf: ScoreConfig) -> list[Outputs]:

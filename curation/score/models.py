@@ -79,6 +79,12 @@ TOXIC_LABELS = (
     "sexual_explicit",
 )  # fmt: skip
 """Of the model of toxicity; its nine others say whom a text mentions, not what it does to them."""
+UNWANTED_LABELS = frozenset(TOXIC_LABELS) | {
+    "toxic", "severe_toxic", "identity_hate", "hate", "hateful", "offensive", "abusive", "nsfw",
+    "spam",
+}  # fmt: skip
+"""Labels, in lower case, of which a high probability speaks against a text: those above, and what
+other classifiers of harm or of spam call theirs."""
 
 # Licences, as the model cards say: of the two educational classifiers NVIDIA Open Model License,
 # their base model Apache 2.0; of the fastText model MIT; of the domains Apache 2.0; of the types of

@@ -18,7 +18,7 @@ from curation.spark.funnel import Account, account
 from curation.spark.tables import small
 from curation.spark.work import Work
 
-READING = 2
+READING = 3
 """How members read texts and what their outputs become; a change that moves scores raises it."""
 
 

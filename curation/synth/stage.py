@@ -33,7 +33,8 @@ from curation.synth.tokenizer import load_chat_tokenizer
 ANSWERS_PER_BATCH = 64
 """Answers that go back to Spark together, as soon as there are so many."""
 
-_ORDER = ("task", "n_text_tokens", "request_id")
+ORDER = ("task", "n_text_tokens", "request_id")
+"""In which an engine is asked."""
 _KEPT = tuple(name for name in GENERATIONS.columns.names if name in REQUESTS.columns.names)
 
 PARSED = Table(
@@ -123,13 +124,17 @@ def _ask(work: Work, waiting: DataFrame, n: int) -> None:
     Documents come in the order of a hash: where a budget ends it, every prompt has had its share,
     and the segments of a document are answered together.
     """
-    asked = waiting.orderBy(F.xxhash64("doc_id"), *_ORDER).limit(n)
-    spread = asked.repartition(work.conf.synth.n_engines, "request_id")
-    # Neighbours share a prompt, whose keys and values an engine keeps, and a length.
-    sorted_ = spread.sortWithinPartitions(*_ORDER)
-    answers = map_partitions(sorted_, _asker(work.conf.synth), GENERATIONS)
+    asked = waiting.orderBy(F.xxhash64("doc_id"), *ORDER).limit(n)
     # No mark: what is unanswered is looked up anew, so an answer is never asked for twice.
-    answers.write.format("delta").mode("append").save(work.store.path(GENERATIONS))
+    path = work.store.path(GENERATIONS)
+    answers_to(asked, work.conf.synth).write.format("delta").mode("append").save(path)
+
+
+def answers_to(requests: DataFrame, conf: SynthConfig) -> DataFrame:
+    """Rows of GENERATIONS for rows of REQUESTS, spread over `n_engines`; asked when it is read."""
+    spread = requests.repartition(conf.n_engines, "request_id")
+    # Neighbours share a prompt, whose keys and values an engine keeps, and a length.
+    return map_partitions(spread.sortWithinPartitions(*ORDER), _asker(conf), GENERATIONS)
 
 
 def _asker(conf: SynthConfig) -> PartitionKernel:

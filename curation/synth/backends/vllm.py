@@ -43,7 +43,7 @@ class VllmEngine:
         """
         check_context(folder, max_model_tokens)
         cpus = usable_cpus()[:n_threads]
-        self._vllm = _import_vllm(cpus)
+        self._vllm = import_vllm(cpus)
         on_cpu = bool(import_module("vllm.platforms").current_platform.is_cpu())
         if on_cpu:
             # Spark tells its workers to use the CPUs of a task, one by default.
@@ -189,7 +189,7 @@ def check_context(folder: Path, max_model_tokens: int) -> None:
         )
 
 
-def _import_vllm(cpus: list[int]) -> Any:
+def import_vllm(cpus: list[int]) -> Any:
     """vLLM, imported after the environment says how it is to behave here."""
     if find_spec("vllm") is None:
         raise EnvironmentFault(

@@ -256,3 +256,25 @@ def test_an_error_ahead_is_raised_where_its_result_is_wanted():
     assert next(results) == 1
     with pytest.raises(ZeroDivisionError):
         next(results)
+
+
+@pytest.mark.parametrize("run", [" " * 50_000, "\n" * 9_000, " \t\n" * 5_000])
+def test_runs_of_white_space_use_up_no_room_of_words(run):
+    """As WordPiece does, the tokenizer makes nothing of white space: then words behind it count."""
+
+    class Words(FakeTokenizer):
+        def __call__(self, texts, max_length, **settings):
+            self.asked.append(list(texts))
+            heads = [text.split()[: max_length - 2] for text in texts]
+            return {"input_ids": [[1, *(len(word) for word in head), 2] for head in heads]}
+
+    network = FakeNetwork()
+    answers = runner(network, Words()).run([f"aaa{run}bbbbb", "aaa bbbbb"])
+    assert answers.values[0].tolist() == answers.values[1].tolist() == [1 + 3 + 5 + 2, 4]
+
+
+def test_a_tokenizer_that_reads_white_space_is_given_it_as_it_is():
+    tokenizer = FakeTokenizer()
+    text = "a" + "  " * 8 * MAX_CHARS_PER_TOKEN + "b"
+    runner(FakeNetwork(), tokenizer).run([text])
+    assert tokenizer.asked[-1] == [text[: 8 * MAX_CHARS_PER_TOKEN]]

@@ -283,6 +283,8 @@ def test_quality_is_ranked_neither_by_toxicity_nor_by_how_sure_a_class_is(monkey
     assert quality_columns(published) == ("edu_mixtral", "edu_nemotron", "fasttext")
     own = declared(kind="classifier", model="x", columns={"rude": "toxicity", "fine": "good"})
     assert quality_columns(own) == ("fine",)
+    harm = {"t": "Toxic", "hate": "LABEL_1", "good": "fine"}
+    assert quality_columns(declared(kind="classifier", model="x", columns=harm)) == ("good",)
     assert quality_columns(declared(kind="classifier", model="x", columns={"c": "class"})) == ()
 
 

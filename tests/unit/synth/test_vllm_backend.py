@@ -79,7 +79,7 @@ def cores(monkeypatch):
     )
     on_gpu = SimpleNamespace(current_platform=SimpleNamespace(is_cpu=lambda: False))
     cleaning = SimpleNamespace(cleanup_dist_env_and_memory=lambda: None)
-    monkeypatch.setattr(vllm_module, "_import_vllm", lambda cpus: vllm)
+    monkeypatch.setattr(vllm_module, "import_vllm", lambda cpus: vllm)
     monkeypatch.setitem(sys.modules, "vllm.platforms", on_gpu)
     monkeypatch.setitem(sys.modules, "vllm.distributed.parallel_state", cleaning)
     return started
@@ -222,4 +222,4 @@ def test_the_environment_binds_every_usable_cpu_and_stays_offline():
 def test_without_vllm_the_remedy_is_told(monkeypatch):
     monkeypatch.setattr(vllm_module, "find_spec", lambda package: None)
     with pytest.raises(EnvironmentFault, match=r"pip install 'curation\[llm\]'"):
-        vllm_module._import_vllm([0])
+        vllm_module.import_vllm([0])
