@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from curation.blend.mixing import largest_budget, mix
 from curation.config import BlendConfig
 from curation.errors import ConfigError
+
+_ROUNDING = 1e-9
+"""A source that is taken exactly `max_epochs` times may come out above it by rounding."""
 
 
 def epochs_by_source(n_words: Mapping[str, int], conf: BlendConfig) -> dict[str, float]:
@@ -34,15 +38,16 @@ def epochs_by_source(n_words: Mapping[str, int], conf: BlendConfig) -> dict[str,
 
 def _from_weights(n_words: Mapping[str, int], conf: BlendConfig) -> dict[str, float]:
     groups = _groups(n_words, conf.weights, "weights")
-    words = dict.fromkeys(conf.weights, 0)
-    for source, name in groups.items():
-        if name:
-            words[name] += n_words[source]
     wanted = {name: weight for name, weight in conf.weights.items() if weight > 0}
-    once_over = min(words[name] / weight for name, weight in wanted.items())
-    total = conf.total_words or once_over
-    rates = {name: total * weight / words[name] for name, weight in wanted.items()}
-    return {source: rates.get(name, 0.0) for source, name in groups.items()}
+    words = dict.fromkeys(wanted, 0)
+    for source, name in groups.items():
+        if name in wanted:
+            words[name] += n_words[source]
+    total = conf.total_words or largest_budget(words, wanted)
+    named = mix(words, wanted, budget=total).sources
+    return {
+        source: named[name].epochs if name in wanted else 0.0 for source, name in groups.items()
+    }
 
 
 def _groups(sources: Iterable[str], names: Mapping[str, float], setting: str) -> dict[str, str]:
@@ -64,7 +69,7 @@ def _fits(source: str, name: str) -> bool:
 
 def _check_repeats(epochs: Mapping[str, float], max_epochs: float) -> None:
     worst = max(epochs, key=lambda source: epochs[source], default=None)
-    if worst is not None and epochs[worst] > max_epochs:
+    if worst is not None and epochs[worst] > max_epochs * (1 + _ROUNDING):
         raise ConfigError(
             f"blend: {worst} would be gone through {epochs[worst]:.2f} times; blend.max_epochs is "
             f"{max_epochs:g}: lower its weight or total_words, or raise max_epochs"

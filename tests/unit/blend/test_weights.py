@@ -38,6 +38,18 @@ def test_too_many_repeats_name_the_source_and_the_limit():
         epochs_by_source(WORDS, conf)
 
 
+def test_a_weight_of_nothing_leaves_out_what_a_longer_name_fits():
+    conf = BlendConfig(weights={"high": 0.5, "high/synthetic": 0.0, "low": 0.5})
+    assert epochs_by_source(WORDS, conf) == {HIGH: 1.0, DISTILL: 0.0, LOW: 0.25}
+
+
+def test_exactly_as_many_repeats_as_allowed_are_no_error_of_rounding():
+    # 0.07 * 400 / 7 is 4.000000000000001 in doubles.
+    words = {"high/actual/actual": 7, "low/actual/actual": 1_000}
+    conf = BlendConfig(weights={"high": 0.07, "low": 0.93}, total_words=400, max_epochs=4)
+    assert epochs_by_source(words, conf)["high/actual/actual"] == pytest.approx(4)
+
+
 def test_a_name_that_fits_no_source_is_named_beside_those_there_are():
     with pytest.raises(ConfigError, match=r"no text for \['hihg'\].*high/actual/actual"):
         epochs_by_source(WORDS, BlendConfig(weights={"hihg": 1.0}))

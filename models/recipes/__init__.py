@@ -1,0 +1,1 @@
+"""Recipes of training on a blend: schedules and phases, as plain arithmetic."""
