@@ -569,6 +569,10 @@ class SynthConfig(GeneratorConfig):
     """Engines asked at the same time: the number of GPU executors."""
     min_math_frac: Fraction = 0.01
     """Least share of mathematics characters for a document to be made into dialogues."""
+    math_domains: tuple[str, ...] = ("Science",)
+    """Domains, as `labels.domain` names them, of which less mathematics is enough."""
+    min_math_frac_of_domain: Fraction = 0.001
+    """Least share of mathematics characters in a document of `math_domains`."""
 
 
 class GateConfig(Section):

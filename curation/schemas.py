@@ -552,6 +552,9 @@ BUCKET_EDGES = Table(
     key=("batch", "crawl", "language", "models", "member"),
 )  # fmt: skip
 
+TOO_TOXIC = "toxic"
+"""The reason in `labels` of a text that is over `label.max_toxicity`."""
+
 LABELS = Table(
     name="labels",
     doc="One row a scored document: buckets, label, and whether the heuristics keep it.",
@@ -600,6 +603,12 @@ _PROMPTED = (
     column("segment", _INT, "Number of the segment in the document, from 0; a gap: text between"),
     column("prompt_version", _STRING, "Hash of the prompt's file"),
     column("model", _STRING, "Generator"),
+    column("revision", _STRING, "Hash of the generator's files"),
+    column(
+        "sampling",
+        _STRING,
+        "JSON of what else decides an answer: temperature, top_p, seed, engine and its settings",
+    ),
 )
 
 REQUESTS = Table(
@@ -628,6 +637,23 @@ GENERATIONS = Table(
         column("n_output_tokens", _INT, "Tokens of the answer"),
         column("seconds", _FLOAT, "Share of the engine's time"),
         column("raw", _STRING, "The answer, unparsed"),
+    ]),
+    key=("request_id",),
+    partition_by=("stage",),
+)  # fmt: skip
+
+VERDICTS = Table(
+    name="verdicts",
+    doc="One row a request that has an answer: what parsing made of it. Made anew from the raw "
+    "answers by each run of the stage.",
+    columns=pa.schema([
+        column("request_id", _STRING, "As in `requests`"),
+        *(one for one in _PROMPTED if one.name not in ("revision", "sampling")),
+        column("n_output_tokens", _INT, "Tokens of the answer"),
+        column("verdict", _STRING, "accepted | rejected"),
+        optional("reason", _STRING, "Its fault, or the engine's; null: accepted"),
+        column("n_numbers", _INT, "Numbers of what was generated"),
+        column("n_source_numbers", _INT, "Those of them that the segment has"),
     ]),
     key=("request_id",),
     partition_by=("stage",),
@@ -753,7 +779,7 @@ TOMBSTONES = Table(
 TABLES: tuple[Table, ...] = (
     ATTEMPTS, FUNNEL, LEDGER, PAGES, REJECTS, MEASURES, DEDUP_KEYS, PAIRS, DEDUP_COMPONENTS,
     CLUSTERS, SPANS, SURVIVOR_CHANGES, DOCUMENTS, DOMAIN_REPETITION, DEDUP_BATCHES, SCORES,
-    BUCKET_EDGES, LABELS, LABEL_DRIFT, REQUESTS, GENERATIONS, SYNTHETIC, SYNTHETIC_MEASURES, BLEND,
-    SHARDS, TOMBSTONES,
+    BUCKET_EDGES, LABELS, LABEL_DRIFT, REQUESTS, GENERATIONS, VERDICTS, SYNTHETIC,
+    SYNTHETIC_MEASURES, BLEND, SHARDS, TOMBSTONES,
 )  # fmt: skip
 """Every table of a run, in the order in which the flow fills them."""

@@ -26,7 +26,15 @@ from curation.label.combination import combination_of
 from curation.label.cuts import bucket_edges
 from curation.label.drift import label_drift
 from curation.measure.rules import drop_reason, drop_reasons, rules
-from curation.schemas import BUCKET_EDGES, DOCUMENTS, LABEL_DRIFT, LABELS, MEASURES, SCORES
+from curation.schemas import (
+    BUCKET_EDGES,
+    DOCUMENTS,
+    LABEL_DRIFT,
+    LABELS,
+    MEASURES,
+    SCORES,
+    TOO_TOXIC,
+)
 from curation.score.members import number_columns, why_no_quality, why_unknown
 from curation.spark.funnel import Account, account
 from curation.spark.tables import small
@@ -157,7 +165,7 @@ def _drop_reason(conf: LabelConfig) -> Column:
 
 
 def _toxic(conf: LabelConfig) -> Column:
-    return F.when(F.col("toxicity") > conf.max_toxicity, F.lit("toxic"))
+    return F.when(F.col("toxicity") > conf.max_toxicity, F.lit(TOO_TOXIC))
 
 
 def identity(conf: RunConfig) -> dict[str, object]:

@@ -23,9 +23,12 @@ from curation.schemas import (
     DEDUP_COMPONENTS,
     DEDUP_KEYS,
     PAIRS,
+    REQUESTS,
     SURVIVOR_CHANGES,
+    SYNTHETIC,
     TABLES,
 )
+from curation.synth.corpora import corpora
 
 T = TypeVar("T")
 Values = Sequence[object] | Mapping[str, object]
@@ -56,9 +59,10 @@ which rows of them are shown."""
 
 
 class Run:
-    """One run's folder: its tables are DuckDB views of the same names.
+    """One run's folder: its tables are DuckDB views of the same names, and MIND's corpora too.
 
-    Of the tables of s03's batches only the rows that count are shown.
+    Of the tables of s03's batches only the rows that count are shown. A corpus of dialogues of
+    `synth/corpora.py` is the view `corpus_<name>`, such as `corpus_longest`.
     """
 
     def __init__(self, out: Path, connection: duckdb.DuckDBPyConnection) -> None:
@@ -68,6 +72,9 @@ class Run:
         if self.has(DEDUP_BATCHES.name):
             for name in self._present & _THAT_COUNT.keys():
                 self._add_view(name, _THAT_COUNT[name])
+        if self.has(REQUESTS.name, SYNTHETIC.name):
+            for name, sql in corpora().items():
+                self._execute(f"CREATE VIEW corpus_{name} AS {sql}", table=f"corpus {name}")
 
     def has(self, *tables: str) -> bool:
         """Whether all of `tables` have been written."""

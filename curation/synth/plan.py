@@ -18,7 +18,7 @@ from curation.model_store import model_folder, model_print
 from curation.report.run import Run
 from curation.synth.estimate import Estimate, total
 from curation.synth.prompts import Prompt
-from curation.synth.requests import chosen_prompts, output_cap, requests_of
+from curation.synth.requests import chosen_prompts, is_meant, output_cap, requests_of
 from curation.synth.tokenizer import ChatTokenizer, load_chat_tokenizer
 
 PLAN = "plan.json"
@@ -162,12 +162,8 @@ class _Planner:
 
 def _condition(prompt: Prompt, conf: SynthConfig) -> str:
     """SQL of the documents that a prompt is asked of: as `stage.py` chooses them."""
-    by_stage = {
-        "s06_rephrase": "keep",
-        "s07_dialogue": f"documents.math_frac >= CAST({conf.min_math_frac} AS DOUBLE)",
-    }
     of_label = ", ".join(f"'{label}'" for label in prompt.source_labels)
-    return by_stage[prompt.stage] + (f" AND label IN ({of_label})" if of_label else "")
+    return is_meant(prompt.stage, conf) + (f" AND label IN ({of_label})" if of_label else "")
 
 
 def write_plan(folder: Path, plans: Sequence[TaskPlan]) -> None:

@@ -7,6 +7,7 @@ answer, so that no question is paid for twice and no changed prompt is taken for
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial, reduce
 from typing import Any
@@ -18,7 +19,7 @@ from pyspark.sql import functions as F
 from curation.config import RunConfig, SynthConfig
 from curation.errors import ConfigError
 from curation.model_store import model_folder, model_print
-from curation.schemas import REQUESTS
+from curation.schemas import REQUESTS, TOO_TOXIC
 from curation.spark.batches import Kernel, map_batches
 from curation.synth.backends.protocol import KILLS_ENGINE
 from curation.synth.prompts import Prompt, load_prompts
@@ -83,6 +84,15 @@ def request_id(
     return hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()[:32]
 
 
+def sampling(prompt: Prompt, conf: SynthConfig) -> str:
+    """What decides an answer beside prompt, segment and generator, as JSON."""
+    told: dict[str, object] = {
+        "temperature": prompt.temperature, "top_p": prompt.top_p, "seed": conf.engine_seed,
+        "backend": conf.backend, "prefill": conf.prefill, "max_model_tokens": conf.max_model_tokens,
+    }  # fmt: skip
+    return json.dumps(told | dict(one.split("=", 1) for one in conf.answer_settings()))
+
+
 def plan_requests(candidates: DataFrame, prompts: Sequence[Prompt], conf: SynthConfig) -> DataFrame:
     """Rows of REQUESTS: every prompt over every segment of the documents it is meant for.
 
@@ -110,6 +120,28 @@ def _first_documents(candidates: DataFrame, prompts: Sequence[Prompt], n: int) -
         chosen.append(first.select("doc_id"))
     ids = reduce(DataFrame.unionAll, chosen).distinct()
     return candidates.join(ids, "doc_id", "left_semi")
+
+
+def is_meant(stage: str, conf: SynthConfig) -> str:
+    """SQL of the documents that `stage` asks about, over columns of `documents` and `labels`.
+
+    Rephrasing takes what is kept. Dialogues take mathematics by its marks, of which less is enough
+    in a domain that is near it; formulas fail heuristics that are made for prose (they are not
+    alphanumeric), so that what those drop is taken all the same, but for what is toxic.
+    Spark and DuckDB both take it.
+    """
+    if stage == "s06_rephrase":
+        return "keep"
+    near = ", ".join(_quoted(domain) for domain in conf.math_domains)
+    marks = f"math_frac >= CAST({conf.min_math_frac} AS DOUBLE)"
+    if near:
+        least = f"math_frac >= CAST({conf.min_math_frac_of_domain} AS DOUBLE)"
+        marks = f"({marks} OR (coalesce(domain IN ({near}), false) AND {least}))"
+    return f"{marks} AND NOT array_contains(drop_reasons, '{TOO_TOXIC}')"
+
+
+def _quoted(name: str) -> str:
+    return "'" + name.replace("'", "''") + "'"
 
 
 def unanswered(requests: DataFrame, generations: DataFrame) -> DataFrame:
@@ -186,6 +218,8 @@ def requests_of(
             "segment": part.number,
             "prompt_version": prompt.version,
             "model": conf.model,
+            "revision": generator,
+            "sampling": sampling(prompt, conf),
             "n_text_tokens": n_tokens,
             "max_output_tokens": output_cap(prompt, conf),
             "text": part.text,

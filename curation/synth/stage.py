@@ -17,7 +17,16 @@ from pyspark.storagelevel import StorageLevel
 
 from curation.config import SynthConfig
 from curation.model_store import model_folder
-from curation.schemas import DOCUMENTS, GENERATIONS, LABELS, REQUESTS, SYNTHETIC, Table, column
+from curation.schemas import (
+    DOCUMENTS,
+    GENERATIONS,
+    LABELS,
+    REQUESTS,
+    SYNTHETIC,
+    VERDICTS,
+    Table,
+    column,
+)
 from curation.spark.batches import Kernel, PartitionKernel, map_batches, map_partitions
 from curation.spark.funnel import Account, account
 from curation.spark.tables import small
@@ -27,7 +36,7 @@ from curation.synth.backends.protocol import Backend, ChatRequest, Completion
 from curation.synth.budget import OVER_BUDGET, LastCommit, Spent, commit_size
 from curation.synth.postprocess import Parsed, parse
 from curation.synth.prompts import Prompt, load_prompts, render
-from curation.synth.requests import chosen_prompts, plan_requests, unanswered
+from curation.synth.requests import chosen_prompts, is_meant, plan_requests, unanswered
 from curation.synth.tokenizer import load_chat_tokenizer
 
 ANSWERS_PER_BATCH = 64
@@ -39,14 +48,9 @@ _KEPT = tuple(name for name in GENERATIONS.columns.names if name in REQUESTS.col
 
 PARSED = Table(
     name="parsed",
-    doc="Answers after parsing. Not a table of the run.",
+    doc="Answers after parsing, `verdict` being accepted or the fault. Not a table of the run.",
     columns=pa.schema([
-        *(GENERATIONS.columns.field(name) for name in
-          ("request_id", "stage", "task", "doc_id", "crawl", "segment", "prompt_version", "model")),
-        column("n_output_tokens", pa.int32(), "Tokens of the answer"),
-        column("verdict", pa.string(), "accepted, or why not"),
-        column("n_numbers", pa.int32(), "Numbers of what was generated"),
-        column("n_source_numbers", pa.int32(), "Those of them that the segment has"),
+        *(field for field in VERDICTS.columns if field.name != "reason"),
         column("text", pa.string(), "The text; empty unless accepted"),
     ]),
     key=("request_id",),
@@ -55,27 +59,18 @@ PARSED = Table(
 
 def rephrase(work: Work) -> Account:
     """Rewrite low quality; question, distil, extract and list high quality."""
-    prompts = chosen_prompts(work.stage.name, work.conf.synth.tasks)
-    return _generate(work, _labelled(work, work.read(LABELS).where("keep")), prompts)
+    return _generate(work, chosen_prompts(work.stage.name, work.conf.synth.tasks))
 
 
 def dialogue(work: Work) -> Account:
-    """Turn documents with mathematics into dialogues, in every style.
-
-    Formulas fail the heuristics (they are not alphanumeric), which are made for prose: documents
-    that those drop are taken all the same.
-    """
-    prompts = chosen_prompts(work.stage.name, work.conf.synth.styles)
-    documents = _labelled(work, work.read(LABELS))
-    mathematics = documents.where(F.col("math_frac") >= work.conf.synth.min_math_frac)
-    return _generate(work, mathematics, prompts)
+    """Turn documents with mathematics into dialogues, in every style."""
+    return _generate(work, chosen_prompts(work.stage.name, work.conf.synth.styles))
 
 
-def _labelled(work: Work, labels: DataFrame) -> DataFrame:
-    return work.read(DOCUMENTS).join(labels.select("doc_id", "label"), "doc_id")
-
-
-def _generate(work: Work, documents: DataFrame, prompts: Sequence[Prompt]) -> Account:
+def _generate(work: Work, prompts: Sequence[Prompt]) -> Account:
+    labels = work.read(LABELS).select("doc_id", "label", "keep", "domain", "drop_reasons")
+    labelled = work.read(DOCUMENTS).join(labels, "doc_id")
+    documents = labelled.where(is_meant(work.stage.name, work.conf.synth))
     candidates = documents.select("doc_id", "crawl", "label", "text")
     work.write_stage(plan_requests(candidates, prompts, work.conf.synth), REQUESTS)
     requests = work.read(REQUESTS).where(F.col("stage") == work.stage.name)
@@ -83,6 +78,7 @@ def _generate(work: Work, documents: DataFrame, prompts: Sequence[Prompt]) -> Ac
     # Kept: the account and the texts come of the same parsing.
     parsed = _parsed(work, requests).persist(StorageLevel.DISK_ONLY)
     try:
+        work.write_stage(_verdicts(parsed), VERDICTS)
         work.write_stage(_texts(parsed, documents, prompts), SYNTHETIC)
         return _account(work, requests, parsed)
     finally:
@@ -193,9 +189,8 @@ def _answer(completion: Completion) -> dict[str, object]:
 
 def _parsed(work: Work, requests: DataFrame) -> DataFrame:
     """The last word on each request: its answer, or its last error."""
-    answers = work.read(GENERATIONS).drop(
-        "stage", "task", "doc_id", "crawl", "segment", "prompt_version", "model"
-    )
+    kept = (name for name in _KEPT if name != "request_id")
+    answers = work.read(GENERATIONS).drop(*kept)
     best = answers.groupBy("request_id").agg(
         F.min_by(F.struct(*answers.columns), F.col("error").isNotNull()).alias("a")
     )
@@ -238,6 +233,14 @@ def _outcome(found: Parsed) -> dict[str, object]:
         "n_numbers": found.numbers.n_numbers,
         "n_source_numbers": found.numbers.n_in_source,
     }
+
+
+def _verdicts(parsed: DataFrame) -> DataFrame:
+    """Rows of VERDICTS."""
+    accepted = F.col("verdict") == "accepted"
+    told = parsed.withColumn("reason", F.when(~accepted, F.col("verdict")))
+    named = told.withColumn("verdict", F.when(accepted, "accepted").otherwise("rejected"))
+    return named.select(*VERDICTS.columns.names)
 
 
 def _texts(parsed: DataFrame, documents: DataFrame, prompts: Sequence[Prompt]) -> DataFrame:
