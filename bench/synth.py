@@ -49,9 +49,9 @@ from curation.model_store import model_folder
 from curation.schemas import GENERATIONS, REQUESTS
 from curation.spark.batches import spark_schema
 from curation.spark.session import open_session
+from curation.synth.asking import answers_to
 from curation.synth.backends.vllm import engine_settings, import_vllm, usable_cpus
 from curation.synth.prompts import load_prompts, render
-from curation.synth.stage import answers_to
 from curation.synth.tokenizer import load_chat_tokenizer
 
 CHAT, STAGE, MIXED = "chat", "stage", "mixed"

@@ -1,15 +1,23 @@
 """Which requests are still to be asked."""
 
+import os
+import signal
+from types import SimpleNamespace
+
 import pytest
 
 from curation.config import SynthConfig
 from curation.schemas import GENERATIONS, REQUESTS
 from curation.spark.batches import map_partitions, spark_schema
+from curation.spark.tables import Store
+from curation.synth import asking
+from curation.synth.asking import _asker
+from curation.synth.backends.fake import FakeBackend
 from curation.synth.backends.protocol import KILLS_ENGINE
 from curation.synth.corpora import corpora
 from curation.synth.prompts import load_prompts
 from curation.synth.requests import chosen_prompts, unanswered
-from curation.synth.stage import _asker, _texts
+from curation.synth.stage import _texts
 
 pytestmark = pytest.mark.spark
 
@@ -36,20 +44,61 @@ def test_a_request_that_kills_the_engine_has_no_second_try(spark):
     assert left == ["unlucky"]
 
 
-def test_a_whole_partition_goes_through_the_backend(spark):
+def request_rows(n):
+    """Rows of REQUESTS by id."""
     prompt = load_prompts()["distill"]
-    one = dict.fromkeys(("doc_id", "crawl", "prompt_version", "model"), "x") | {
+    one = dict.fromkeys(
+        ("doc_id", "crawl", "prompt_version", "model", "revision", "sampling"), "x"
+    ) | {
         "stage": prompt.stage, "task": prompt.name, "segment": 0, "n_text_tokens": 9,
         "max_output_tokens": 300, "text": "A heron waits for fish at the edge of the water.",
     }  # fmt: skip
-    rows = [one | {"request_id": f"r{n:04}"} for n in range(1200)]
+    return {f"r{k:04}": one | {"request_id": f"r{k:04}"} for k in range(n)}
+
+
+def requests_of_rows(spark, rows):
     schema = spark_schema(REQUESTS)
+    return spark.createDataFrame([tuple(row[n] for n in schema.names) for row in rows], schema)
+
+
+def test_a_whole_partition_goes_through_the_backend(spark):
     # More rows than an Arrow batch has, in one partition.
-    requests = spark.createDataFrame([tuple(row[n] for n in schema.names) for row in rows], schema)
+    rows = request_rows(1200)
+    requests = requests_of_rows(spark, rows.values())
     asker = _asker(SynthConfig(backend="fake"))
     found = map_partitions(requests.repartition(1), asker, GENERATIONS).collect()
-    assert sorted(row["request_id"] for row in found) == [row["request_id"] for row in rows]
+    assert sorted(row["request_id"] for row in found) == [*rows]
     assert all(row["error"] is None and row["n_output_tokens"] for row in found)
+
+
+def test_a_request_that_ends_its_process_is_found_and_all_others_are_answered(
+    spark, tmp_path, monkeypatch
+):
+    """A fault in native code ends the worker: no exception, no answers, nothing to ask again."""
+
+    class Deadly(FakeBackend):
+        def _complete(self, request):
+            if "POISON" in request.user:
+                os.kill(os.getpid(), signal.SIGSEGV)
+            return super()._complete(request)
+
+    monkeypatch.setattr(asking, "load_backend", lambda conf, seed: Deadly())
+    texts = ["A heron waits for fish.", "POISON, said the heron.", "It had fish for breakfast."]
+    rows = request_rows(6)
+    for n, row in enumerate(rows.values()):
+        row["text"] = texts[n % 3] if n < 3 else texts[0]
+    requests = requests_of_rows(spark, rows.values())
+    store = Store(spark, str(tmp_path))
+    store.create(GENERATIONS)
+    work = SimpleNamespace(
+        store=store, conf=SimpleNamespace(synth=SynthConfig(backend="fake")), read=store.read,
+        progress=SimpleNamespace(part_done=lambda *parts: None),
+    )  # fmt: skip
+    asking.answer_all(work, requests)
+    found = {row["request_id"]: row["error"] for row in store.read(GENERATIONS).collect()}
+    deadly = found.pop("r0001")
+    assert deadly.startswith(f"{KILLS_ENGINE}: Python worker exited unexpectedly")
+    assert found == dict.fromkeys(rows.keys() - {"r0001"})
 
 
 def test_an_answer_after_an_error_counts(spark):

@@ -55,6 +55,9 @@ class FakeBackend:
                 yield self._complete(flight.pop())
                 flight += islice(source, 1)
 
+    def close(self) -> None:
+        """It holds nothing."""
+
     def _complete(self, request: ChatRequest) -> Completion:
         fault = self._fault_of(request)
         if fault == "error":

@@ -96,6 +96,12 @@ class FedBackend:
         while (death := (yield from self._ask(source))) is not None:
             yield from self._settle(death)
 
+    def close(self) -> None:
+        """End the engine."""
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.close()
+
     def _ask(self, source: Iterator[ChatRequest]) -> Generator[Completion, None, _Death | None]:
         """Completions until `source` is at its end or the engine dies; its death, if so."""
         engine, flight = self._living(), dict[str, ChatRequest]()

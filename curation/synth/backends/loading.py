@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import get_args
+from typing import NamedTuple, get_args
 
 from curation.config import EngineConfig, GeneratorConfig, HttpConfig
 from curation.model_store import model_folder
@@ -22,25 +21,44 @@ KINDS: tuple[str, ...] = get_args(GeneratorConfig.model_fields["backend"].annota
 def load_backend(conf: GeneratorConfig, *, seed: int) -> Backend:
     """The generator of `conf`, kept for the next caller: an engine takes long to start.
 
+    One is kept; before another starts, it is closed, since two may not fit in the memory.
+
     Raises:
         EnvironmentFault: the model or a package is not on this machine, or no server answers.
         ConfigError: the model cannot take `max_model_tokens`, or the engine refuses a setting.
     """
-    return _loaded(
-        conf.backend, conf.model, seed, conf.max_model_tokens, engine=conf.engine, http=conf.http
+    wanted = _Wanted(
+        conf.backend, conf.model, seed, conf.max_model_tokens, conf.engine, conf.http
     )
+    if wanted not in _kept:
+        release()
+        _kept[wanted] = _started(wanted)
+    return _kept[wanted]
 
 
-@lru_cache(maxsize=1)
-def _loaded(
-    kind: str,
-    model: str,
-    seed: int,
-    max_model_tokens: int,
-    *,
-    engine: EngineConfig,
-    http: HttpConfig,
-) -> Backend:
+def release() -> None:
+    """Close the generator that is kept, if one is."""
+    while _kept:
+        _, backend = _kept.popitem()
+        backend.close()
+
+
+class _Wanted(NamedTuple):
+    """All that tells one generator from another."""
+
+    kind: str
+    model: str
+    seed: int
+    max_model_tokens: int
+    engine: EngineConfig
+    http: HttpConfig
+
+
+_kept: dict[_Wanted, Backend] = {}
+
+
+def _started(wanted: _Wanted) -> Backend:
+    kind, model, seed, max_model_tokens, engine, http = wanted
     if kind == "fake":
         return FakeBackend()
     folder = model_folder(model)

@@ -55,6 +55,10 @@ class Backend(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """Give back memory, connections, processes. The backend is not used after this."""
+        ...
+
 
 CONTROL = ChatRequest("control", "", "Say yes.", "", 1, 0.0, 1.0)
 """A question that any working generator answers: it tells a broken one from a bad request."""

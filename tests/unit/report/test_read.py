@@ -168,3 +168,14 @@ def test_rules_cost_what_fails_them_alone_and_last(whole):
         "too_few_words", 2, words["d0"] + words["d3"], 1, words["d0"], {"high": 1, "low": 1}
     )
     assert second == read.RuleCost("toxic", 1, words["d3"], 0, 0, {"low": 1})
+
+
+def test_corpora_of_dialogues_are_there_by_name(whole, half_run):
+    found = whole.table("SELECT style, text FROM corpus_raw ORDER BY ALL").to_pylist()
+    # The one chunk that was asked for: its dialogue was never answered.
+    assert [row["style"] for row in found] == ["raw"]
+    assert (
+        whole.table("FROM corpus_longest").to_pylist() == whole.table("FROM corpus_raw").to_pylist()
+    )
+    with open_run(half_run) as run, pytest.raises(InputError, match="corpus_raw"):
+        run.table("FROM corpus_raw")

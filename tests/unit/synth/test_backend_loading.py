@@ -4,8 +4,9 @@ import pytest
 
 from curation.config import SynthConfig
 from curation.errors import ConfigError, EnvironmentFault
+from curation.synth.backends import loading
 from curation.synth.backends.fake import FakeBackend
-from curation.synth.backends.loading import KINDS, load_backend
+from curation.synth.backends.loading import KINDS, load_backend, release
 from curation.synth.backends.vllm import check_context, cpu_quota, usable_cpus
 
 
@@ -16,6 +17,27 @@ def test_the_generator_is_loaded_once():
     # Settings of the stage are not the generator's.
     assert load_backend(SynthConfig(backend="fake", requests_per_commit=7), seed=1) is first
     assert load_backend(conf, seed=2) is not first
+
+
+def test_a_generator_is_closed_before_another_starts(monkeypatch):
+    told = []
+
+    class Told(FakeBackend):
+        def __init__(self):
+            super().__init__()
+            told.append("started")
+
+        def close(self):
+            told.append("closed")
+
+    monkeypatch.setattr(loading, "FakeBackend", Told)
+    release()
+    load_backend(SynthConfig(backend="fake"), seed=1)
+    load_backend(SynthConfig(backend="fake"), seed=2)
+    assert told == ["started", "closed", "started"]
+    release()
+    release()
+    assert told == ["started", "closed", "started", "closed"]
 
 
 def test_a_model_that_is_not_there_is_told(tmp_path):

@@ -16,6 +16,7 @@ from test_chat_tokenizer import TEMPLATE, byte_tokenizer
 from curation.config import SynthConfig
 from curation.errors import ConfigError
 from curation.measure.signals import boilerplate_frac
+from curation.synth.asking import _question
 from curation.synth.backends.fake import FakeBackend
 from curation.synth.backends.protocol import ChatRequest
 from curation.synth.markdown import plain_text
@@ -24,7 +25,6 @@ from curation.synth.prompts import load_prompts, parse_prompt, render
 from curation.synth.readers import unquoted
 from curation.synth.requests import _parts, _planned
 from curation.synth.segment import dropped, segments
-from curation.synth.stage import _question
 from curation.synth.tokenizer import ChatTokenizer
 
 DOCS = Path(__file__).parents[3] / "docs" / "synthesis.md"

@@ -5,11 +5,11 @@ import pytest
 
 from curation.config import SynthConfig
 from curation.schemas import GENERATIONS, REQUESTS
-from curation.synth import stage
+from curation.synth import asking
+from curation.synth.asking import answered
 from curation.synth.backends.fake import FakeBackend
 from curation.synth.prompts import load_prompts
 from curation.synth.requests import request_id
-from curation.synth.stage import answered
 
 CONF = SynthConfig(backend="fake")
 TEXT = "A heron stands still at the edge of the water and waits for fish."
@@ -46,7 +46,7 @@ def test_the_size_of_the_batches_changes_nothing():
 
 
 def test_answers_go_back_before_the_last_request_is_taken(monkeypatch):
-    monkeypatch.setattr(stage, "ANSWERS_PER_BATCH", 5)
+    monkeypatch.setattr(asking, "ANSWERS_PER_BATCH", 5)
     taken = []
     batches = (taken.append(1) or batch for batch in cut(requests(40), 1))
     found = answered(batches, FakeBackend(n_in_flight=3), CONF)

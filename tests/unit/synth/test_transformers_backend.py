@@ -7,7 +7,7 @@ import pytest
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 from curation.config import EngineConfig, SynthConfig
-from curation.synth.backends.loading import load_backend
+from curation.synth.backends.loading import load_backend, release
 from curation.synth.backends.protocol import ChatRequest
 from curation.synth.backends.transformers import _Asked, _Penalties, next_batch, upto_end
 from curation.synth.tokenizer import load_chat_tokenizer
@@ -45,7 +45,7 @@ def folder(tmp_path_factory):
 
 
 def loaded(folder, seed=5, **engine):
-    load_backend.__globals__["_loaded"].cache_clear()
+    release()
     conf = SynthConfig(
         backend="transformers",
         model=str(folder),

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 import curation.synth.backends.vllm as vllm_module
 from curation.config import EngineConfig, SynthConfig
 from curation.errors import ConfigError, EnvironmentFault
-from curation.synth.backends.loading import _loaded
+from curation.synth.backends.loading import _started, _Wanted
 from curation.synth.backends.protocol import KILLS_ENGINE, ChatRequest
 from curation.synth.backends.vllm import _environment, engine_settings
 
@@ -104,7 +104,7 @@ def backend(folder, cores):
 
 def loaded(folder, **engine):
     conf = SynthConfig(engine=EngineConfig(**engine))
-    return _loaded.__wrapped__("vllm", str(folder), 5, 10, engine=conf.engine, http=conf.http)
+    return _started(_Wanted("vllm", str(folder), 5, 10, conf.engine, conf.http))
 
 
 def ask(request_id, n_words, prefill=""):
