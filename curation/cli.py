@@ -1,13 +1,15 @@
-"""The `curation` command: run, status, report, plan, query, rules, takedown."""
+"""The `curation` command: run, status, report, plan, query, rules, takedown, where."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 import itertools
+import json
 import logging
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +21,7 @@ from pyspark.sql import SparkSession
 from rich.console import Console
 from rich.table import Column
 from rich.table import Table as RichTable
+from rich.text import Text as RichText
 
 from curation.config import RunConfig, load_config, overrides
 from curation.crawl.listing import State
@@ -33,6 +36,7 @@ from curation.report.rules import sweep as swept
 from curation.report.run import open_run
 from curation.report.status import print_failed, print_status
 from curation.report.summary import print_summary
+from curation.report.where import where as find_origin
 from curation.spark.chunks import FAILED, NO_RETRY, build_sample_if_asked, check_input
 from curation.spark.job import Job, check_ready, new_run_id
 from curation.spark.progress import Terminal
@@ -231,6 +235,24 @@ def takedown(
     folder, tell = _run_folder(out), functools.partial(_console().print, markup=False)
     with locked(out) if yes else contextlib.nullcontext():
         take_down(folder, asked, functools.partial(tell, highlight=False, soft_wrap=True))
+
+
+@app.command()
+def where(
+    out: Folder,
+    place: Annotated[str, typer.Argument(help="SHARD:OFFSET, e.g. shard-00000:1234.")],
+    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+) -> None:
+    """Show which document a token is of, its WARC record, and how it was made."""
+    origin = find_origin(_run_folder(out), place)
+    if as_json:
+        sys.stdout.write(json.dumps(asdict(origin), ensure_ascii=False) + "\n")
+        return
+    table = RichTable("", Column(overflow="fold"), show_header=False)
+    told = {name: str(value) for name, value in asdict(origin).items() if name != "facts"}
+    for name, value in (told | origin.facts).items():
+        table.add_row(name, RichText(value))
+    _console().print(table, markup=False)
 
 
 @app.command(name="spark-defaults")

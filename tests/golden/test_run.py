@@ -7,10 +7,13 @@ import pytest
 from deltalake import DeltaTable
 from runs import CONF, run, versions
 
+from curation.errors import InputError
 from curation.pipeline import STAGES
 from curation.report.run import open_run
+from curation.report.where import where
 from curation.schemas import TABLES
 from curation.tokens.manifest import read_manifest, verify
+from curation.tokens.megatron import read_indexed
 
 pytestmark = [pytest.mark.spark, pytest.mark.timeout(900)]
 
@@ -202,3 +205,26 @@ def test_status_shows_files_and_stages(golden_run):
     shown = run("status", str(golden_run)).stdout
     assert "committed" in shown
     assert "s05_label" in shown
+
+
+def test_any_token_leads_back_to_its_document_and_to_how_it_was_made(golden_run, tables):
+    manifest = read_manifest(golden_run / "tokens" / "manifest.json")
+    ordered = tables.rows(lambda *row: row, """
+        SELECT id, copy, kind, text FROM blend ORDER BY "order", id, copy
+    """)  # fmt: skip
+    stored = [(entry.name, read_indexed(golden_run / "tokens" / entry.name))
+              for entry in manifest.shards]  # fmt: skip
+    places = [(name, start) for name, shard in stored for start in shard.starts.tolist()]
+    assert len(places) == len(ordered)
+    first_made = next(n for n, row in enumerate(ordered) if row[2] == "synthetic")
+    for rank in {0, 1, len(ordered) // 2, len(ordered) - 1, first_made}:
+        (name, start), (id_, copy, kind, text) = places[rank], ordered[rank]
+        origin = where(golden_run, f"{name}:{start}")
+        assert (origin.facts["id"], origin.facts["copy"]) == (id_, str(copy))
+        assert text.startswith(origin.around.removesuffix("<|endoftext|>"))
+        assert origin.facts["warc_file"].endswith(".warc.gz")
+        assert ("prompt_version" in origin.facts) == (kind == "synthetic")
+    with pytest.raises(InputError, match="there are"):
+        where(golden_run, "shard-99999:0")
+    with pytest.raises(InputError, match=f"has {len(stored[0][1].tokens)} tokens"):
+        where(golden_run, f"{stored[0][0]}:{len(stored[0][1].tokens)}")
