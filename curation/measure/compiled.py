@@ -1,10 +1,10 @@
 """Kernels in machine code, by numba: compiled at their first call and kept on disk.
 
 `kernel` compiles a function over numpy arrays. What was compiled is kept in
-`$CURATION_CACHE/kernels` (`~/.cache/curation/kernels`) under a hash of this folder's sources:
-numba itself looks only at the file that a function stands in, and would go on with the old code of
-another that is called from there. A process that finds it loads all kernels in about half a second;
-the first one compiles for about twenty. Why numba: docs/decisions/0007.
+`$CURATION_CACHE/kernels` (`~/.cache/curation/kernels`) under a hash of the sources of the rooms
+that share kernels: numba itself looks only at the file that a function stands in, and would go on
+with the old code of another that is called from there. A process that finds it loads all kernels
+in about half a second; the first one compiles for about twenty. Why numba: docs/decisions/0007.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numba  # type: ignore[import-untyped]
 
 from curation.model_store import cache_folder
 
+_ROOMS = ("measure", "fasttext")
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -28,8 +29,9 @@ def kernel(function: _Function) -> _Function:
 
 def _sources_hash() -> str:
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
+    for room in _ROOMS:
+        for path in sorted((Path(__file__).parents[1] / room).glob("*.py")):
+            digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
+import numpy as np
+
+from curation.fasttext.file import read_tables
+from curation.fasttext.model import FastTextModel
 from curation.score.fasttext import CC_LABEL, HQ_LABEL, join_lines
 from models.classifiers.data import CC_EDU, HQ_EDU, LabelledPage
 
@@ -48,7 +51,19 @@ def pieces(text: str) -> list[str]:
     return [" ".join(words[start : start + WORDS_PER_PIECE]) for start in starts]
 
 
-def train_quality(lines: list[str]) -> Any:
+class TrainedModel(FastTextModel):
+    """A model that knows the bytes of its file."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(*read_tables(np.frombuffer(content, np.uint8), "the trained model"))
+        self._content = content
+
+    def save_model(self, path: str) -> None:
+        """Write its file to `path`."""
+        Path(path).write_bytes(self._content)
+
+
+def train_quality(lines: list[str]) -> TrainedModel:
     """A quantised fastText model trained on `lines`; the same on every run on one machine.
 
     One thread, because fastText's threads write to the same weights and race.
@@ -64,4 +79,5 @@ def train_quality(lines: list[str]) -> Any:
             thread=1, seed=SEED, verbose=0,
         )  # fmt: skip
         model.quantize(input=path, cutoff=N_KEPT_FEATURES, retrain=True, qnorm=True, thread=1)
-    return model
+        model.save_model(path)
+        return TrainedModel(Path(path).read_bytes())

@@ -15,6 +15,8 @@ SPARK_FREE = (
     "adapters",
     "crawl",
     "extract",
+    "fasttext",
+    "gates",
     "measure",
     "score",
     "synth",
@@ -30,6 +32,7 @@ MAY_IMPORT_SPARK = {
     "stage.py",
     "blocklists.py",
     "requests.py",
+    "asking.py",
     "cli.py",
 }
 MODELS_MAY_USE = {"schemas", "config", "errors", "tokens", "lock"}

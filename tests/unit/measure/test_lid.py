@@ -65,14 +65,25 @@ def test_lone_surrogates_and_nuls_give_an_answer(ours, text):
     assert all(np.isfinite(one).all() for one in scores)
 
 
-def test_a_file_that_is_cut_short_or_of_another_kind_says_so(tmp_path):
+def test_a_file_that_is_cut_short_says_so(tmp_path):
     content = language_model_path().read_bytes()
     for name, kept in (("short", content[:1_000]), ("head", content[:70]), ("none", b"")):
         (tmp_path / name).write_bytes(kept)
         with pytest.raises(EnvironmentFault, match=name):
             read_model(tmp_path / name)
-    other = bytearray(content)
-    other[8] = 100  # another dimension
-    (tmp_path / "other").write_bytes(other)
-    with pytest.raises(EnvironmentFault, match=r"not lid\.176"):
-        read_model(tmp_path / "other")
+
+
+def test_a_model_of_other_labels_is_not_lid(tmp_path):
+    lines = tmp_path / "lines.txt"
+    lines.write_text("__label__en one two\n__label__de three four\n")
+    model = fasttext.train_supervised(
+        input=str(lines), minCount=1, dim=2, bucket=10, thread=1, verbose=0
+    )
+    model.save_model(str(tmp_path / "other.bin"))
+    with pytest.raises(EnvironmentFault, match=r"not lid\.176 but a model of 2 labels"):
+        read_model(tmp_path / "other.bin")
+
+
+def test_fasttexts_own_marks_are_words(ours):
+    plain, marked = ours.predict(["Guten Morgen", "Guten Morgen </s> __label__en"], k=1)[1]
+    assert plain[0] != marked[0]

@@ -1,13 +1,18 @@
+import gzip
+import json
 import math
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from curation.errors import InputError
+from curation.fasttext.reading import Reading
 from curation.score.fasttext import FastTextQuality, join_lines, load_fasttext
 from curation.score.weights import default_weight
 
+GOLD = Path(__file__).parents[4] / "shared/data/crawl/gold.jsonl.gz"
 LESSON = (
     "A function takes an input and returns an output. To define a function, write its name, then "
     "its parameters in parentheses.\nFor example, the function below takes a number and returns "
@@ -25,12 +30,15 @@ class FakePredictor:
     """Answers as told and keeps what it was asked."""
 
     def __init__(self, label, probability):
-        self.answer = ((label,), (probability,)) if label else ((), ())
+        self.labels = ["__label__cc", "__label__hq"]
+        self.answer = (self.labels.index(label) if label else -1), probability
         self.asked = []
 
-    def predict(self, text):
-        self.asked.append(text)
-        return self.answer
+    def likeliest(self, texts, reading, k=1):
+        assert reading is Reading.LINES
+        self.asked += texts
+        place, probability = self.answer
+        return np.full((len(texts), k), place), np.full((len(texts), k), probability, np.float32)
 
 
 def shipped():
@@ -52,32 +60,38 @@ def test_a_probability_just_above_one_is_cut():
     assert FastTextQuality(FakePredictor("__label__cc", 1.00001)).score_texts(["a"])[0] == 0.0
 
 
-def test_the_model_is_asked_one_line_a_text():
-    predictor = FakePredictor("__label__hq", 0.5)
-    FastTextQuality(predictor).score_texts(["one \n\n  two\r\nthree\u2028four\tfive\n"])
-    assert predictor.asked == ["one two three four\tfive"]
-
-
 def test_lines_are_joined_by_a_space_never_by_nothing():
     assert join_lines("left\nright") == "left right"
 
 
-@pytest.mark.parametrize("text", ["", " ", "\n\t \r\n", "\u00a0\u2003"])
-def test_a_text_without_a_visible_character_is_nan_and_the_model_is_not_asked(text):
-    predictor = FakePredictor("__label__hq", 0.5)
-    assert math.isnan(FastTextQuality(predictor).score_texts([text])[0])
-    assert predictor.asked == []
+def test_a_text_scores_as_its_lines_joined_do():
+    texts = [f"{LESSON}\r\n\u00a0\n  {SHOP}\u2028{LESSON}\tfive\n", "one \n\n  two\r\nthree"]
+    scores = shipped().score_texts(texts)
+    assert scores.tolist() == shipped().score_texts([join_lines(text) for text in texts]).tolist()
 
 
-def test_half_a_surrogate_pair_is_nan_and_the_model_is_not_asked():
-    predictor = FakePredictor("__label__hq", 0.5)
-    scores = FastTextQuality(predictor).score_texts(["a \ud800 b", "c"])
+@pytest.mark.parametrize("text", ["", " ", "\n\t \r\n", "\u00a0\u2003", "\x1c\x1f\x85\u2029"])
+def test_a_text_without_a_visible_character_is_nan(text):
+    scores = shipped().score_texts([text, LESSON])
     assert np.isnan(scores).tolist() == [True, False]
-    assert predictor.asked == ["c"]
+
+
+def test_a_text_of_words_that_are_no_words_has_the_score_of_none():
+    # What is not white space to Python is visible, even where fastText reads nothing.
+    nul, label = shipped().score_texts(["\0", "__label__hq"])
+    assert nul == label
+    assert np.isfinite(nul)
+
+
+def test_half_a_surrogate_pair_is_nan_and_none_of_it_is_shown_to_the_model():
+    predictor = FakePredictor("__label__hq", 0.5)
+    FastTextQuality(predictor).score_texts(["a \ud800 b", "c"])
+    assert predictor.asked == [b"", b"c"]
+    assert np.isnan(shipped().score_texts(["a \ud800 b", "c"])).tolist() == [True, False]
 
 
 def test_a_text_that_the_model_knows_nothing_of_is_nan():
-    assert math.isnan(FastTextQuality(FakePredictor(None, None)).score_texts(["a"])[0])
+    assert math.isnan(FastTextQuality(FakePredictor(None, np.nan)).score_texts(["a"])[0])
 
 
 def test_no_texts_give_no_scores():
@@ -131,6 +145,22 @@ def test_a_model_with_other_labels_is_refused(tmp_path):
     model.save_model(str(tmp_path / "other.bin"))
     with pytest.raises(InputError, match="__label__bad"):
         load_fasttext(str(tmp_path / "other.bin"))
+
+
+@pytest.mark.shared
+def test_real_texts_score_as_by_the_package():
+    fasttext = pytest.importorskip("fasttext")
+    if not GOLD.is_file():
+        pytest.skip("no ../shared/data/crawl/gold.jsonl.gz")
+    with gzip.open(GOLD, "rt", encoding="utf-8") as file:
+        texts = [row["main_text"] for row in map(json.loads, file) if row.get("main_text")]
+    theirs = fasttext.load_model(str(default_weight("fasttext.ftz")))
+    answers = [theirs.predict(join_lines(text)) for text in texts]
+    wanted = [
+        min(values[0], 1.0) if names[0] == "__label__hq" else 1 - min(values[0], 1.0)
+        for names, values in answers
+    ]
+    np.testing.assert_allclose(shipped().score_texts(texts), wanted, atol=1e-6)
 
 
 def test_the_word_that_ends_a_line_of_fasttext_hides_nothing_behind_it():
