@@ -199,6 +199,11 @@ class MeasureConfig(Section):
     perplexity_models: dict[str, str | None] = {}
     """Language code to a KenLM model: a file, a folder, or `shipped`; null or absent: no
     perplexity. docs/perplexity.md"""
+    benchmarks: tuple[str, ...] = ()
+    """JSON lines of benchmark items, plain or gzip: what real (s02) and generated text (s07b) share
+    with them is `benchmark_frac`. docs/decontamination.md"""
+    benchmark_fields: tuple[str, ...] = ("question", "ctx", "text", "problem", "prompt")
+    """Names of the texts of an item."""
     guests: tuple[GuestConfig, ...] = ()
     """Filters of datatrove whose verdicts become the column `guests`. docs/datatrove.md"""
 
@@ -389,6 +394,8 @@ class LabelConfig(Section):
     """Labels that skip the heuristics. 2412.02595, section 3.3."""
     max_toxicity: Fraction = 1.0
     """Largest toxicity kept, for every label; 1 keeps all (the score is a column)."""
+    max_benchmark_frac: Fraction = 0.1
+    """Largest share of words in n-grams of `measure.benchmarks` kept, for every label."""
 
     @field_validator("members")
     @classmethod
@@ -582,30 +589,72 @@ class GateConfig(Section):
     """`default`, `none`, or a YAML file of gates like curation/gates/default.yaml."""
     duplicates: bool = True
     """Drop texts that are like a document, or like another generated text."""
-    benchmarks: tuple[str, ...] = ()
-    """JSON lines of benchmark items, plain or gzip: text that holds one is `benchmark_text`."""
-    benchmark_fields: tuple[str, ...] = ("question", "ctx", "text", "problem", "prompt")
-    """Names of the texts of an item."""
+
+
+BlendMethod = Literal["natural", "weights", "epochs", "temperature", "unimax"]
+Attribute = Literal["quality", "kind", "kind2", "language", "domain", "speech", "crawl", "toxicity"]
 
 
 class BlendConfig(Section):
-    """Sources and their weights (s08)."""
+    """Sources, and how much is taken of each (s08)."""
 
+    method: BlendMethod = "natural"
+    """`natural`: in proportion to size. `weights`, `epochs`: as these say. `temperature`: in
+    proportion to size^(1 / temperature). `unimax`: as uniform as `max_epochs` allows. Not given, it
+    follows from `weights`, `epochs` or `temperature`. docs/blend.md"""
     weights: dict[str, Annotated[float, Field(ge=0.0)]] = {}
-    """Share of the blend by source, `quality/kind/kind2` or a prefix of it; empty: natural."""
+    """Share of the blend by source, or by the beginning of sources: `high` is all of
+    `high/actual/actual` and `high/synthetic/...`; a source not named: none."""
     epochs: dict[str, Annotated[float, Field(ge=0.0)]] = {}
     """Repeats by source, named as in `weights`, instead of shares; a source not named: once."""
+    temperature: float | None = None
+    """At least 1, the natural mix; the greater, the more small sources gain. 2407.06380 samples
+    code with 1.3, which it calls alpha."""
     total_words: Count = 0
-    """Size of the blend in words, with `weights`; 0: as many as no source is repeated for."""
+    """Size of the blend in words; 0: everything once under `natural`, under `weights` and
+    `temperature` as many as no source is repeated for. `unimax` needs it; `epochs` decide it."""
     max_epochs: Annotated[float, Field(gt=0.0, le=100.0)] = 4.0
-    """Most often that one source may be repeated to fill its share."""
+    """Most often that one source may be repeated to fill its share. 2305.16264: up to four times
+    are worth nearly as much as new text."""
+    sources: Annotated[tuple[Attribute, ...], Field(max_length=2)] = ()
+    """What cuts the texts into sources: one attribute or two, crossed, as in
+    `quality=high,domain=Science`; a made text has those of its document. Empty: by quality, kind
+    and kind2, as in `high/synthetic/distill`."""
+    toxicity_cuts: tuple[Fraction, ...] = ()
+    """With `toxicity` among `sources`: from which score on it is medium, and from which on high."""
+    min_source_frac: Fraction = 0.0
+    """Sources of a smaller share of all words are merged into one called `other`; 0: none."""
     seed: Count = 17
     """Seed of sampling and order, both hashes of ids."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _method_follows(cls, given: Any) -> Any:
+        """Shares, repeats or a temperature say which method is meant."""
+        if not isinstance(given, dict) or "method" in given:
+            return given
+        meant = [name for name in _METHOD_SETTINGS if given.get(name)]
+        return given | {"method": meant[0]} if meant else given
+
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _one_or_two(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _method_has_its_own(self) -> BlendConfig:
+        given = [name for name in _METHOD_SETTINGS if getattr(self, name)]
+        if {*given} >= {"weights", "epochs"}:
+            raise ValueError("give `weights` or `epochs`, not both")
+        idle = [name for name in given if name != self.method]
+        if idle:
+            raise ValueError(f"{idle[0]}: without effect under method {self.method}; leave one out")
+        if self.method in _METHOD_SETTINGS and not given:
+            raise ValueError(f"method {self.method} needs `{self.method}`")
+        return self
+
     @model_validator(mode="after")
     def _adds_up(self) -> BlendConfig:
-        if self.weights and self.epochs:
-            raise ValueError("give `weights` or `epochs`, not both")
         total = sum(self.weights.values())
         if self.weights and abs(total - 1.0) > SUM_TOLERANCE:
             raise ValueError(f"weights must sum to 1, found {total:g}")
@@ -614,7 +663,38 @@ class BlendConfig(Section):
             raise ValueError(
                 f"epochs must not exceed max_epochs, {self.max_epochs:g}, found {most:g}"
             )
+        if self.temperature is not None and not 1.0 <= self.temperature < float("inf"):
+            raise ValueError(
+                f"temperature must be finite and at least 1, found {self.temperature:g}: the "
+                "exponent is 1 / temperature, and below 1 large sources would gain, not small ones"
+            )
         return self
+
+    @model_validator(mode="after")
+    def _size_is_known(self) -> BlendConfig:
+        if self.method == "unimax" and not self.total_words:
+            raise ValueError("method unimax needs `total_words`, the budget that it spends")
+        if self.method == "epochs" and self.total_words:
+            raise ValueError("total_words: without effect under method epochs; leave one out")
+        return self
+
+    @model_validator(mode="after")
+    def _sources_are_whole(self) -> BlendConfig:
+        if len({*self.sources}) < len(self.sources):
+            raise ValueError(f"sources: an attribute counts once, found {list(self.sources)}")
+        if "toxicity" not in self.sources and self.toxicity_cuts:
+            raise ValueError("toxicity_cuts: without effect, sources has no toxicity")
+        cuts = [*self.toxicity_cuts]
+        if "toxicity" in self.sources and (len(cuts) != 2 or cuts[0] >= cuts[1]):
+            raise ValueError(
+                f"toxicity_cuts: sources by toxicity need two, ascending, as in [0.2, 0.6], found "
+                f"{cuts}"
+            )
+        return self
+
+
+_METHOD_SETTINGS = ("weights", "epochs", "temperature")
+"""Settings of the methods of their names."""
 
 
 class TokensConfig(Section):
@@ -624,6 +704,10 @@ class TokensConfig(Section):
     """Tokenizer: a name of `curation/model_store.py`, or a folder or file `tokenizer.json`."""
     sequence_length: Annotated[int, Field(ge=16)] = 512
     """Tokens of a packed sequence."""
+    packing: Literal["concatenate", "best_fit"] = "concatenate"
+    """How documents are put into packed sequences: one behind the other, every sequence full, most
+    ends cutting a document; or by best fit, in which only longer documents are cut (2404.10830).
+    Megatron's files are the same."""
     tokens_per_shard: Annotated[int, Field(ge=1_000)] = 100_000_000
     """Aim for the size of one shard; the number of shards follows from the blend's size."""
 

@@ -62,7 +62,7 @@ STAGES: tuple[Stage, ...] = (
         run="curation.measure.stage:measure",
         identity="curation.measure.stage:identity",
         after=("s01_extract",),
-        version=4,
+        version=5,
     ),
     Stage(
         name="s03_dedup",
@@ -110,7 +110,7 @@ STAGES: tuple[Stage, ...] = (
         run="curation.label.stage:label",
         identity="curation.label.stage:identity",
         after=("s04_score",),
-        version=4,
+        version=5,
     ),
     Stage(
         name="s06_rephrase",
@@ -154,14 +154,16 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         name="s08_blend",
-        doc="Sources by weight, with repeats, in one global order; plain Parquet.",
+        doc="Sources by weight, repeats far apart, in one global order; plain Parquet.",
         reads=("documents", "labels", "synthetic", "synthetic_measures"),
-        writes=("blend",),
+        writes=("blend", "blend_mix"),
         scope="corpus",
         device="CPU",
         sections=("blend",),
         run="curation.blend.stage:blend",
+        identity="curation.blend.sources:identity",
         after=("s05_label", "s07b_gate"),
+        version=2,
     ),
     Stage(
         name="s09_tokenize",
@@ -174,6 +176,7 @@ STAGES: tuple[Stage, ...] = (
         run="curation.tokens.stage:tokenize",
         identity="curation.tokens.encode:identity",
         after=("s08_blend",),
+        version=2,
     ),
 )
 

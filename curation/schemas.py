@@ -348,6 +348,8 @@ MEASURES = Table(
         *PII,
         *URL_SIGNALS,
         *PERPLEXITY,
+        optional("benchmark_frac", _FLOAT, "Share of words in n-grams of the items of "
+                 "`measure.benchmarks`; null: none are named"),
         column("guests", pa.map_(_STRING, _STRING), "Verdict of each guest filter by its name: "
                "empty where it keeps the page, else its reason; `error: CLASS` where it raised"),
         column("content_hash", _STRING, "128-bit hash of the text with white space squeezed and "
@@ -552,8 +554,9 @@ BUCKET_EDGES = Table(
     key=("batch", "crawl", "language", "models", "member"),
 )  # fmt: skip
 
-TOO_TOXIC = "toxic"
-"""The reason in `labels` of a text that is over `label.max_toxicity`."""
+TOO_TOXIC, BENCHMARK_TEXT = "toxic", "benchmark_text"
+"""The reasons in `labels` of a text that is over `label.max_toxicity`, or that shares more than
+`label.max_benchmark_frac` with benchmark items: no label is exempt of these."""
 
 LABELS = Table(
     name="labels",
@@ -562,7 +565,8 @@ LABELS = Table(
         *_KEY,
         column("label", _STRING, "high | medium-high | medium | medium-low | low"),
         column("bucket", _INT, "0..19, by the ensemble"),
-        column("buckets", pa.map_(_STRING, _INT), "0..19 by member, e.g. `buckets['edu']`"),
+        column("buckets", pa.map_(_STRING, _INT), "0..19 by member that tells documents apart: "
+               "`buckets['edu']`"),
         column("cuts", _LONG, "Batch of `bucket_edges` whose cuts were applied"),
         column("cuts_crawl", _STRING, "Crawl of these cuts"),
         optional("toxicity", _FLOAT, "The score of that name; null: none"),
@@ -707,7 +711,7 @@ SYNTHETIC_MEASURES = Table(
         optional("name_frac", _FLOAT, "Share of its names that the source has; null: it has none"),
         column("n_new_pii", _INT, "Personal data beyond what the source has, by kind and number"),
         column("benchmark_frac", _FLOAT, "Share of words in n-grams of benchmark items, see "
-               "`gate.benchmarks`"),
+               "`measure.benchmarks`"),
         column("content_hash", _STRING, "As in `measures`"),
         column("bands", pa.list_(pa.field("element", _LONG, nullable=False)), "As in `measures`"),
         optional("duplicate_of", _STRING, "A document, or a text with a lower id, that is alike; "
@@ -728,7 +732,9 @@ BLEND = Table(
     columns=pa.schema([
         column("id", _STRING, "doc_id of a real text, synthetic_id of a made one"),
         column("copy", _INT, "0, 1, ...: which repeat"),
-        column("order", _LONG, "Hash of seed, id and copy; the blend's global order"),
+        column("order", _LONG, "Place in the blend's global order: least first, uniform over all "
+               "64-bit numbers; copies of a text are far apart"),
+        column("source", _STRING, "Source that it was taken as, a row of `blend_mix`"),
         column("warc_record_id", _STRING, "Record that the text comes from in the end"),
         column("url", _STRING, "Its URL"),
         column("language", _STRING, "Its language"),
@@ -742,6 +748,32 @@ BLEND = Table(
     partition_by=("quality", "kind", "kind2"),
 )  # fmt: skip
 
+BLEND_MIX = Table(
+    name="blend_mix",
+    doc="One row a source of the last blend: what there was, what was planned, what was written. A "
+    "takedown leaves it as it was.",
+    columns=pa.schema([
+        column("source", _STRING, "quality/kind/kind2, or the attributes of `blend.sources`, as "
+               "`quality=high,domain=Science`; `other`: small ones merged"),
+        column("merged_from", pa.list_(pa.field("element", _STRING, nullable=False)),
+               "Sources below `blend.min_source_frac` that were merged into it"),
+        column("n_documents", _LONG, "Texts that there are, each once"),
+        column("n_words", _LONG, "Their words"),
+        column("natural_share", _DOUBLE, "Their part of all words that there are, 0..1"),
+        column("share", _DOUBLE, "Planned part of the words of the blend, 0..1"),
+        column("words", _DOUBLE, "Planned words, repeats included"),
+        column("epochs", _DOUBLE, "Planned repeats: words / n_words"),
+        column("n_copies", _LONG, "Rows written to `blend`"),
+        column("n_words_written", _LONG, "Words written; off the plan as texts are drawn whole"),
+        column("n_effective", _DOUBLE, "Of the whole blend: exp(entropy of share); so many equal "
+               "sources would be as even"),
+        column("total_variation", _DOUBLE, "Of the whole blend: half the sum of |share - "
+               "natural_share|, the part that was moved, 0..1"),
+        column("kl_nats", _DOUBLE, "Of the whole blend: sum of share * ln(share / natural_share)"),
+    ]),
+    key=("source",),
+)  # fmt: skip
+
 SHARDS = Table(
     name="shards",
     doc="One row a token shard. The files lie under `tokens/`, described by one manifest.json.",
@@ -751,6 +783,7 @@ SHARDS = Table(
         column("n_documents", _LONG, "Documents"),
         column("n_tokens", _LONG, "Tokens, end-of-document tokens included"),
         column("n_sequences", _LONG, "Packed sequences"),
+        column("n_cuts", _LONG, "Places where a document is cut between two packed sequences"),
         column("sha256_bin", _STRING, "Hash of NAME.bin"),
         column("sha256_idx", _STRING, "Hash of NAME.idx"),
         column("sha256_parquet", _STRING, "Hash of NAME.parquet"),
@@ -780,6 +813,6 @@ TABLES: tuple[Table, ...] = (
     ATTEMPTS, FUNNEL, LEDGER, PAGES, REJECTS, MEASURES, DEDUP_KEYS, PAIRS, DEDUP_COMPONENTS,
     CLUSTERS, SPANS, SURVIVOR_CHANGES, DOCUMENTS, DOMAIN_REPETITION, DEDUP_BATCHES, SCORES,
     BUCKET_EDGES, LABELS, LABEL_DRIFT, REQUESTS, GENERATIONS, VERDICTS, SYNTHETIC,
-    SYNTHETIC_MEASURES, BLEND, SHARDS, TOMBSTONES,
+    SYNTHETIC_MEASURES, BLEND, BLEND_MIX, SHARDS, TOMBSTONES,
 )  # fmt: skip
 """Every table of a run, in the order in which the flow fills them."""

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from curation.blend.mixing import Merged
 from curation.errors import ConfigError, InputError
 
 MAX_ATTRIBUTES = 2
@@ -74,22 +73,6 @@ def bucket_sql(attributes: Sequence[str], *, columns: Mapping[str, str] | None =
         for name in attributes
     ]
     return f"concat({_COMMA.join(parts)})"
-
-
-def merged_sql(expression: str, merged: Merged) -> str:
-    """Spark SQL expression of the source that the bucket `expression` went to in `merge_small`.
-
-    A bucket that `merged` does not know is null, never a source by guess.
-    """
-    targets: dict[str, list[str]] = {}
-    for source, bucket in merged.bucket_of.items():
-        targets.setdefault(bucket, []).append(source)
-    whens = " ".join(
-        f"WHEN ({expression}) IN ({', '.join(map(sql_string, sorted(targets[bucket])))}) "
-        f"THEN {sql_string(bucket)}"
-        for bucket in sorted(targets)
-    )
-    return f"CASE {whens} END"
 
 
 def sql_string(value: str) -> str:

@@ -32,8 +32,15 @@ def id_hashes(ids: Sequence[str]) -> Hashes:
 def uniforms(hashes: Hashes, *, seed: int, purpose: str) -> Floats:
     """Numbers strictly between 0 and 1, uniform over documents, shape of `hashes`."""
     salt = id_hashes([f"{seed} {purpose}"])
-    bits = mix64(hashes ^ salt) >> _UNUSED_BITS
-    drawn: Floats = (bits.astype(np.float64) + 0.5) / _DRAW_RANGE
+    return uniforms_of_bits(mix64(hashes ^ salt))
+
+
+def uniforms_of_bits(bits: Hashes) -> Floats:
+    """Numbers strictly between 0 and 1 of 64 random bits each, of which the last 12 do not count.
+
+    Shape of `bits`.
+    """
+    drawn: Floats = ((bits >> _UNUSED_BITS).astype(np.float64) + 0.5) / _DRAW_RANGE
     return drawn
 
 

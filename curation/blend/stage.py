@@ -1,16 +1,31 @@
-"""s08: real and synthetic text, each source as often as its weight says, as plain Parquet."""
+"""s08: real and synthetic text, each source as often as its method says, as plain Parquet."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from pyspark.sql import Column, DataFrame
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
-from curation.blend.weights import epochs_by_source
+from curation.blend.layout import order_sql
+from curation.blend.mixing import Merged, Mix, merge_small
+from curation.blend.sources import source_sql
+from curation.blend.weights import epochs_by_source, mix_of_epochs
 from curation.config import BlendConfig
 from curation.errors import InputError
-from curation.schemas import BLEND, DOCUMENTS, LABELS, SYNTHETIC, SYNTHETIC_MEASURES
+from curation.schemas import (
+    BLEND,
+    BLEND_MIX,
+    DOCUMENTS,
+    LABELS,
+    SYNTHETIC,
+    SYNTHETIC_MEASURES,
+    Table,
+    column,
+)
 from curation.spark.batches import spark_schema
 from curation.spark.funnel import Account
 from curation.spark.tables import small
@@ -19,26 +34,47 @@ from curation.spark.work import Work
 _HASH_RANGE = 2**53
 """Hashes are cut to what a double holds exactly before they are compared with a share."""
 
+_SCORED = ("domain", "speech", "toxicity")
+"""What `labels` says of a document, beside its label."""
+
+
+_TAKEN = Table(
+    "taken",
+    "What is taken of each bucket. Not a table of the run.",
+    pa.schema([
+        column("bucket", pa.string(), "The source before small ones were merged"),
+        column("source", pa.string(), "The source"),
+        column("epochs", pa.float64(), "Times that it is gone through"),
+    ]),
+    key=("bucket",),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is taken of which source."""
+
+    merged: Merged
+    """Sources, the small ones merged, with their words."""
+    n_documents: dict[str, int]
+    """Texts by source."""
+    epochs: dict[str, float]
+    mix: Mix
+    """The same in shares and words."""
+
 
 def blend(work: Work) -> Account:
     """Copy each text as often as its source's epochs say; write the copies in global order."""
     conf = work.conf.blend
     texts = real_texts(work).unionByName(synthetic_texts(work))
-    n_words = _words_by_source(texts)
-    if not n_words:
-        raise InputError(
-            "blend: no labelled document is kept and nothing is synthetic; see `labels`"
-        )
-    counted = texts.withColumn("copies", copies(epochs_by_source(n_words, conf), conf.seed))
-    rows = _copied(counted, conf)
-    ordered = rows.repartition(*BLEND.partition_by).sortWithinPartitions(
-        *BLEND.partition_by, "order"
-    )
+    texts = texts.withColumn("bucket", F.expr(source_sql(conf)))
+    planned = plan(texts, conf)
+    counted = with_epochs(texts, planned, work).withColumn("copies", copies(conf.seed))
     path = blend_path(work.conf.out)
-    ordered.to(spark_schema(BLEND, nullable=True)).write.mode("overwrite").partitionBy(
-        *BLEND.partition_by
-    ).parquet(path)
-    return _account(work, counted, path)
+    _write(with_copies(counted, conf.seed), path)
+    written = _written(work, path)
+    work.write(work.store.make(mix_rows(planned, written), BLEND_MIX), BLEND_MIX)
+    return _account(counted, written, path)
 
 
 def blend_path(out: str) -> str:
@@ -47,61 +83,126 @@ def blend_path(out: str) -> str:
 
 
 def real_texts(work: Work) -> DataFrame:
-    """Documents that the labels keep, in the columns of BLEND."""
-    kept = work.read(LABELS).where("keep").select("doc_id", F.col("label").alias("quality"))
+    """Documents that the labels keep: columns of BLEND, and attributes."""
+    kept = work.read(LABELS).where("keep").select(
+        "doc_id", F.col("label").alias("quality"), *_SCORED
+    )  # fmt: skip
     return work.read(DOCUMENTS).join(kept, "doc_id").select(
         F.col("doc_id").alias("id"), F.col("record_id").alias("warc_record_id"), "url", "language",
         F.col("n_words").cast("long").alias("n_words"), "quality", F.lit("actual").alias("kind"),
-        F.lit("actual").alias("kind2"), "text",
+        F.lit("actual").alias("kind2"), "text", "crawl", *_SCORED,
     )  # fmt: skip
 
 
 def synthetic_texts(work: Work) -> DataFrame:
-    """Texts that the gates keep, in the columns of BLEND; they inherit what their document has."""
-    about = work.read(DOCUMENTS).select("doc_id", "record_id", "url", "language")
+    """Texts that the gates keep, as `real_texts`; they inherit what their document has."""
+    scored = work.read(LABELS).select("doc_id", *_SCORED)
+    about = work.read(DOCUMENTS).select("doc_id", "record_id", "url", "language").join(
+        scored, "doc_id", "left"
+    )  # fmt: skip
     kept = work.read(SYNTHETIC_MEASURES).where("keep").select("synthetic_id")
     texts = work.read(SYNTHETIC).join(kept, "synthetic_id", "left_semi")
     return texts.join(about, "doc_id").select(
         F.col("synthetic_id").alias("id"), F.col("record_id").alias("warc_record_id"), "url",
         "language", F.size(F.split(F.trim("text"), r"\s+")).cast("long").alias("n_words"),
-        F.col("label").alias("quality"), F.lit("synthetic").alias("kind"), "kind2", "text",
+        F.col("label").alias("quality"), F.lit("synthetic").alias("kind"), "kind2", "text", "crawl",
+        *_SCORED,
     )  # fmt: skip
 
 
-def copies(epochs: Mapping[str, float], seed: int) -> Column:
-    """Copies of a text: the whole epochs, and one more for a share of texts chosen by hash."""
-    entries = [
-        F.lit(value) for source, times in sorted(epochs.items()) for value in (source, times)
+def plan(texts: DataFrame, conf: BlendConfig) -> Plan:
+    """What to take of the sources of `texts`, whose column `bucket` names them.
+
+    Raises:
+        ConfigError: the settings name a source that there is not, or ask for more than there is.
+        InputError: there is no text.
+    """
+    counted = texts.groupBy("bucket").agg(
+        F.count(F.lit(1)).alias("n_documents"), F.sum("n_words").alias("n_words")
+    )
+    sizes = {row["bucket"]: row for row in small(counted) if row["n_words"]}
+    if not sizes:
+        raise InputError(
+            "blend: no labelled document is kept and nothing is synthetic; see `labels`"
+        )
+    n_words = {bucket: row["n_words"] for bucket, row in sizes.items()}
+    merged = merge_small(n_words, min_frac=conf.min_source_frac)
+    n_documents = dict.fromkeys(merged.sizes, 0)
+    for bucket, source in merged.bucket_of.items():
+        n_documents[source] += sizes[bucket]["n_documents"]
+    epochs = epochs_by_source(merged.sizes, conf)
+    return Plan(merged, n_documents, epochs, mix_of_epochs(merged.sizes, epochs))
+
+
+def with_epochs(texts: DataFrame, planned: Plan, work: Work) -> DataFrame:
+    """`texts` with their `source` and its `epochs`; null where a bucket has no words."""
+    rows = [
+        (bucket, source, planned.epochs[source])
+        for bucket, source in planned.merged.bucket_of.items()
     ]
-    times = F.create_map(*entries)[_source()]
+    # Joined, not a CASE: crosses of two attributes may have thousands of buckets.
+    return texts.join(F.broadcast(work.store.make(rows, _TAKEN)), "bucket", "left")
+
+
+def copies(seed: int) -> Column:
+    """Copies of a text: the whole epochs, and one more for a share of texts chosen by hash."""
+    times = F.coalesce("epochs", F.lit(0.0))
     share = F.pmod(F.xxhash64(F.lit(seed), "id"), F.lit(_HASH_RANGE)) / F.lit(_HASH_RANGE)
     more = (share < times - F.floor(times)).cast("int")
     return (F.floor(times) + more).cast("int")
 
 
-def _source() -> Column:
-    return F.concat_ws("/", "quality", "kind", "kind2")
-
-
-def _words_by_source(texts: DataFrame) -> dict[str, int]:
-    sums = texts.groupBy(_source().alias("source")).agg(F.sum("n_words").alias("n_words"))
-    return {row["source"]: row["n_words"] for row in small(sums) if row["n_words"]}
-
-
-def _copied(counted: DataFrame, conf: BlendConfig) -> DataFrame:
+def with_copies(counted: DataFrame, seed: int) -> DataFrame:
+    """A row a copy of the texts `counted`, whose column `copies` says how many, with its order."""
     numbers = F.explode(F.sequence(F.lit(0), F.col("copies") - 1)).alias("copy")
-    repeated = counted.where("copies > 0").select("*", numbers).drop("copies")
-    order = F.xxhash64(F.lit(conf.seed), "id", "copy")
-    return repeated.withColumn("order", order).select(*BLEND.columns.names)
+    repeated = counted.where("copies > 0").select("*", numbers)
+    order = order_sql(
+        home_hash=f"xxhash64({seed}L, 'home', id)",
+        copy_hash=f"xxhash64({seed}L, 'copy', id, copy)",
+        copy="copy",
+        n_copies="copies",
+    )
+    return repeated.withColumn("order", F.expr(order)).select(*BLEND.columns.names)
 
 
-def _account(work: Work, counted: DataFrame, path: str) -> Account:
+def mix_rows(planned: Plan, written: Sequence[Row]) -> list[tuple[Any, ...]]:
+    """Rows of BLEND_MIX: the plan, and `written`, rows of `source`, `n_copies`, `n_words`."""
+    found = planned.mix
+    real = {row["source"]: (row["n_copies"], row["n_words"]) for row in written}
+    parts: dict[str, list[str]] = {source: [] for source in found.sources}
+    for bucket in planned.merged.merged:
+        parts[planned.merged.bucket_of[bucket]].append(bucket)
+    return [
+        (source, parts[source], planned.n_documents[source], round(one.size), one.natural_share,
+         one.share, one.tokens, one.epochs, *real.get(source, (0, 0)), found.n_effective,
+         found.total_variation, found.kl_nats)
+        for source, one in found.sources.items()
+    ]  # fmt: skip
+
+
+def _write(rows: DataFrame, path: str) -> None:
+    ordered = rows.repartition(*BLEND.partition_by).sortWithinPartitions(
+        *BLEND.partition_by, "order", "id", "copy"
+    )
+    ordered.to(spark_schema(BLEND, nullable=True)).write.mode("overwrite").partitionBy(
+        *BLEND.partition_by
+    ).parquet(path)
+
+
+def _written(work: Work, path: str) -> list[Row]:
+    """Copies and words that were written, by source."""
+    rows = work.store.read_parquet(path, BLEND).groupBy("source")
+    return small(
+        rows.agg(F.count(F.lit(1)).alias("n_copies"), F.sum("n_words").alias("n_words"))
+    )  # fmt: skip
+
+
+def _account(counted: DataFrame, written: Sequence[Row], path: str) -> Account:
     """Rows in are the copies wanted, and the texts of which none is."""
     planned = small(counted.agg(
         F.sum(F.greatest("copies", F.lit(1))).alias("rows_in"),
         F.count_if(F.col("copies") == 0).alias("idle"),
     ))[0]  # fmt: skip
-    written = work.store.read_parquet(path, BLEND)
-    out = small(written.agg(F.count(F.lit(1)).alias("n"), F.sum("n_words").alias("words")))[0]
+    n_copies, n_words = (sum(row[name] for row in written) for name in ("n_copies", "n_words"))
     reasons = {"not_sampled": planned["idle"]} if planned["idle"] else {}
-    return Account(planned["rows_in"], out["n"], reasons, out["words"], lambda: [path])
+    return Account(planned["rows_in"], n_copies, reasons, n_words, lambda: [path])

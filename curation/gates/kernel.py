@@ -11,9 +11,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from curation.gates.benchmarks import Benchmarks
 from curation.gates.names import name_faithfulness
 from curation.gates.stock_phrases import count_stock_phrases
+from curation.measure.benchmarks import Benchmarks
 from curation.measure.hashing import hash_normalised
 from curation.measure.language import LanguageModel, identify
 from curation.measure.minhash import MinHasher

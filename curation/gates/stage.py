@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from pathlib import Path
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.storagelevel import StorageLevel
 
 from curation.config import GateConfig, RunConfig
-from curation.gates.benchmarks import load_benchmarks
 from curation.gates.kernel import GENERATED, Instruments, measure_generated
 from curation.gates.rules import drop_reasons, gates
+from curation.measure.benchmarks import identity_of_benchmarks, load_benchmarks
 from curation.measure.kernel import hasher_of
 from curation.measure.language import load_language_model
 from curation.model_store import language_model_path
@@ -26,7 +25,6 @@ from curation.spark.batches import Kernel, map_batches, not_broadcast
 from curation.spark.funnel import Account, account
 from curation.spark.work import Work
 from curation.synth.prompts import load_prompts
-from curation.tokens.files import sha256_of
 
 
 def gate(work: Work) -> Account:
@@ -126,9 +124,8 @@ def identity(conf: RunConfig) -> dict[str, object]:
         ConfigError: the rules are not rightly written.
         InputError: a file of benchmark items is missing or not JSON lines.
     """
-    load_benchmarks(conf.gate.benchmarks, conf.gate.benchmark_fields)
-    files = [sha256_of(Path(file)) for file in conf.gate.benchmarks]
-    return {"rules": drop_reasons(gates(conf.gate.rules)), "benchmarks": files}
+    benchmarks = identity_of_benchmarks(conf.measure)
+    return {"rules": drop_reasons(gates(conf.gate.rules)), "benchmarks": benchmarks}
 
 
 def _kernel(conf: RunConfig) -> Callable[[], Kernel]:
@@ -148,6 +145,6 @@ def _instruments(said: str) -> Instruments:
     return Instruments(
         load_language_model(str(language_model_path())),
         hasher_of(conf.measure),
-        load_benchmarks(conf.gate.benchmarks, conf.gate.benchmark_fields),
+        load_benchmarks(conf.measure.benchmarks, conf.measure.benchmark_fields),
         conf.measure.max_language_chars,
     )

@@ -27,14 +27,18 @@ def needed_cuts(conf: LabelConfig) -> tuple[str, ...]:
 
 
 def combines(conf: LabelConfig) -> str:
-    """What tells one combined score from another: its members, or the hash of the combination.
+    """What tells one combined score from another.
+
+    The hash of the combination; or the members whose ranks are averaged, and the crawl whose cuts
+    rank them, where that is not a document's own.
 
     Raises:
         InputError: the file of the combination is missing.
     """
     if conf.ensemble == "logistic":
         return sha256_of(combination_file(conf))
-    return ", ".join(sorted(conf.members))
+    ranked_by = f" by the cuts of {conf.cuts_from}" if conf.cuts_from else ""
+    return ", ".join(sorted(conf.members)) + ranked_by
 
 
 def in_force(cuts: DataFrame, batch: int, conf: LabelConfig) -> DataFrame:
@@ -75,13 +79,14 @@ def with_buckets(scored: DataFrame, conf: LabelConfig) -> DataFrame:
 
     A member without a score has no part in a document's bucket. `bucket` and `label` are null
     where no member has one. `ranked` is false where the bucket rests on a score that about half of
-    the documents or more share (`MOST_EQUAL`), such as the one score of a constant member.
+    the documents or more share (`MOST_EQUAL`), such as the one score of a constant member; such a
+    member is not in `buckets`.
     """
     found = scored.withColumn("buckets", _buckets(conf))
     if conf.ensemble == "maximum":
-        ranked = F.array_max(F.array(*[_ranked(name, F.col("scores")[name])
-                                       for name in conf.members]))  # fmt: skip
-        every = F.array_max(F.array(*[F.col("buckets")[name] for name in conf.members]))
+        ranked = F.array_max(F.map_values("buckets"))
+        every = F.array_max(F.array(*[_bucket(name, F.col("scores")[name])
+                                      for name in conf.members]))  # fmt: skip
     else:
         one = combined(conf)
         ranked, every = _ranked(conf.ensemble, one), _bucket(conf.ensemble, one)
@@ -122,9 +127,9 @@ def _logistic(conf: LabelConfig) -> Column:
 
 
 def _buckets(conf: LabelConfig) -> Column:
-    """Bucket by member, of those that have one."""
+    """Bucket by member, of those whose score tells documents apart."""
     names = F.array(*[F.lit(name) for name in conf.members])
-    values = F.array(*[_bucket(name, F.col("scores")[name]) for name in conf.members])
+    values = F.array(*[_ranked(name, F.col("scores")[name]) for name in conf.members])
     return F.map_filter(F.map_from_arrays(names, values), lambda _, bucket: bucket.isNotNull())
 
 

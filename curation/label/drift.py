@@ -9,7 +9,13 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from curation.config import LabelConfig
-from curation.label.buckets import for_documents, needed_cuts, with_buckets, with_cuts
+from curation.label.buckets import (
+    combines,
+    for_documents,
+    needed_cuts,
+    with_buckets,
+    with_cuts,
+)
 
 
 def label_drift(
@@ -19,7 +25,8 @@ def label_drift(
 
     Two comparisons: with the cuts of the crawl before (the one whose id sorts before it), which
     tells whether a crawl is better or worse; and with the batch before, its cuts taken as now
-    (`label.cuts_from`).
+    (`label.cuts_from`). With that setting all crawls have one crawl's cuts, and the first
+    comparison, which would be of these with themselves, is left out.
 
     Args:
         scored: Documents with their scores, language and words.
@@ -29,14 +36,19 @@ def label_drift(
         conf: The ensemble.
     """
     now = labels.select("doc_id", "label")
-    parts = [
-        _against(scored, now, earlier, against, conf)
-        for against, earlier in (
-            ("crawl", of_crawl_before(cuts, batch)),
-            ("batch", of_batch_before(cuts, batch, conf)),
-        )
-    ]
-    return parts[0].unionByName(parts[1])
+    same = _of_same_combination(cuts, conf)
+    before = _against(scored, now, of_batch_before(same, batch, conf), "batch", conf)
+    if conf.cuts_from:
+        return before
+    return before.unionByName(_against(scored, now, of_crawl_before(same, batch), "crawl", conf))
+
+
+def _of_same_combination(cuts: DataFrame, conf: LabelConfig) -> DataFrame:
+    """`cuts` without those of combined scores that were combined in another way."""
+    if conf.ensemble == "maximum":
+        return cuts
+    is_same = F.coalesce(F.col("combines") == F.lit(combines(conf)), F.lit(False))
+    return cuts.where((F.col("member") != conf.ensemble) | is_same)
 
 
 def of_crawl_before(cuts: DataFrame, batch: int) -> DataFrame:

@@ -27,6 +27,7 @@ from curation.label.cuts import bucket_edges
 from curation.label.drift import label_drift
 from curation.measure.rules import drop_reason, drop_reasons, rules
 from curation.schemas import (
+    BENCHMARK_TEXT,
     BUCKET_EDGES,
     DOCUMENTS,
     LABEL_DRIFT,
@@ -154,18 +155,23 @@ def labels(bucketed: DataFrame, conf: LabelConfig) -> DataFrame:
         told = told.withColumn(name, F.col("classes")[name])
     failing = F.expr(drop_reasons(rules(conf.preset)))
     decided = told.withColumn("drop_reason", _drop_reason(conf)).withColumn(
-        "drop_reasons", F.concat(F.array_compact(F.array(_toxic(conf))), failing)
+        "drop_reasons", F.concat(F.array_compact(F.array(*_not_exempt(conf))), failing)
     )
     return decided.withColumn("keep", F.col("drop_reason").isNull()).select(*LABELS.columns.names)
 
 
 def _drop_reason(conf: LabelConfig) -> Column:
     by_rule = F.when(~F.col("exempt"), F.expr(drop_reason(rules(conf.preset))))
-    return F.coalesce(_toxic(conf), by_rule)
+    return F.coalesce(*_not_exempt(conf), by_rule)
 
 
-def _toxic(conf: LabelConfig) -> Column:
-    return F.when(F.col("toxicity") > conf.max_toxicity, F.lit(TOO_TOXIC))
+def _not_exempt(conf: LabelConfig) -> tuple[Column, Column]:
+    """Reasons for which a text is dropped whatever its label, each null where it does not hold."""
+    shared = F.col("benchmark_frac") > F.lit(conf.max_benchmark_frac).cast("float")
+    return (
+        F.when(F.col("toxicity") > conf.max_toxicity, F.lit(TOO_TOXIC)),
+        F.when(shared, F.lit(BENCHMARK_TEXT)),
+    )
 
 
 def identity(conf: RunConfig) -> dict[str, object]:

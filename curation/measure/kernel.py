@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from curation.config import MeasureConfig
+from curation.measure.benchmarks import Benchmarks, load_benchmarks
 from curation.measure.code import code_density
 from curation.measure.guests import Guests, Page, batch_verdicts, load_guests
 from curation.measure.hashing import hash_normalised, text_hash
@@ -17,6 +18,7 @@ from curation.measure.language import LanguageModel, identify
 from curation.measure.licences import licence_marks
 from curation.measure.line_languages import line_languages
 from curation.measure.minhash import MinHasher
+from curation.measure.ngrams import word_hashes
 from curation.measure.perplexity import PerplexityModels
 from curation.measure.pii import counts_of
 from curation.measure.scripts import script_shares
@@ -43,6 +45,8 @@ class Instruments:
     perplexity: PerplexityModels
     guests: Guests
     max_language_chars: int
+    benchmarks: Benchmarks | None = None
+    """None: no files of items are named."""
 
 
 def instruments(conf: MeasureConfig, language_model: LanguageModel) -> Instruments:
@@ -50,10 +54,12 @@ def instruments(conf: MeasureConfig, language_model: LanguageModel) -> Instrumen
 
     Raises:
         ConfigError: a perplexity model is not there, or a guest cannot be used.
+        InputError: a file of benchmark items is missing or not JSON lines.
     """
     return Instruments(
         language_model, hasher_of(conf), PerplexityModels(perplexity_paths(conf)),
         load_guests(conf.guests), conf.max_language_chars,
+        load_benchmarks(conf.benchmarks, conf.benchmark_fields) if conf.benchmarks else None,
     )  # fmt: skip
 
 
@@ -111,6 +117,7 @@ def _measures(page: Mapping[str, str], languages: Languages, tools: Instruments)
         **counts_of(text, words.codes),
         **url_signals(page["url_normalized"], page["host"], page["domain"]),
         **tools.perplexity.perplexities(text, language),
+        "benchmark_frac": _benchmark_frac(text, tools.benchmarks),
         "n_words": words.n_words,
         "n_lines": words.n_lines,
         "n_bytes": len(text.encode("utf-8", "surrogatepass")),
@@ -118,6 +125,10 @@ def _measures(page: Mapping[str, str], languages: Languages, tools: Instruments)
         "text_hash": text_hash(text),
         "bands": tools.hasher.bands_of_normalised(words.normalised),
     }
+
+
+def _benchmark_frac(text: str, benchmarks: Benchmarks | None) -> float | None:
+    return None if benchmarks is None else benchmarks.overlap_frac(word_hashes(text))
 
 
 def _languages(found: Languages) -> dict[str, str | float | None]:

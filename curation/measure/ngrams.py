@@ -17,6 +17,7 @@ from curation.measure.words import Hashes
 
 _BASE = np.uint64(0x9E3779B97F4A7C15)
 _ONE = np.uint64(1)
+Sieve = NDArray[np.bool_]
 _UNSPACED = np.array(
     [(0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x3040, 0x30FF), (0x3400, 0x9FFF),
      (0x20000, 0x323AF)], np.uint32,
@@ -34,13 +35,29 @@ def ngram_hashes(words: Hashes, n: int) -> Hashes:
     return window_hashes(words, n)
 
 
-def covered(words: Hashes, n: int, known: Hashes) -> NDArray[np.bool_]:
-    """Which words lie in an n-gram that is among `known`, which is sorted. Shape of `words`."""
+def sieve_of(known: Hashes) -> Sieve:
+    """Marks of the low bits of `known`, shape (a power of two,): one in 16 or fewer is set."""
+    n_bits = max(1, int(known.size * 16).bit_length())
+    sieve = np.zeros(1 << n_bits, np.bool_)
+    sieve[known & np.uint64(sieve.size - 1)] = True
+    return sieve
+
+
+def covered(words: Hashes, n: int, known: Hashes, sieve: Sieve | None = None) -> NDArray[np.bool_]:
+    """Which words lie in an n-gram that is among `known`, which is sorted. Shape of `words`.
+
+    A `sieve` of `known` saves the search for nearly all n-grams that are not among them.
+    """
     grams = ngram_hashes(words, n)
     if not grams.size or not known.size:
         return np.zeros(words.size, np.bool_)
-    places = np.minimum(np.searchsorted(known, grams), known.size - 1)
-    return _spread(known[places] == grams, n)
+    hits = np.ones(grams.size, np.bool_)
+    if sieve is not None:
+        hits = sieve[grams & np.uint64(sieve.size - 1)]
+    maybe = np.flatnonzero(hits)
+    places = np.minimum(np.searchsorted(known, grams[maybe]), known.size - 1)
+    hits[maybe] = known[places] == grams[maybe]
+    return _spread(hits, n)
 
 
 def covered_frac(words: Hashes, n: int, source: Hashes) -> float:

@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from curation.config import MeasureConfig, RunConfig
 from curation.measure import guests
+from curation.measure.benchmarks import identity_of_benchmarks
 from curation.measure.kernel import (
     INPUT,
     Instruments,
@@ -36,13 +37,19 @@ def measure(work: Work) -> Account:
 
 
 def identity(conf: RunConfig) -> dict[str, object]:
-    """The perplexity models and guests, which their names alone do not tell.
+    """The models, guests and benchmark items, which their names alone do not tell.
 
     Raises:
         ConfigError: a model is not there, or a guest cannot be used.
+        InputError: a file of benchmark items is missing or not JSON lines.
     """
     models = PerplexityModels(perplexity_paths(conf.measure)).identity()
-    return {"perplexity": models, "guests": guests.identity(conf.measure.guests)}
+    told: dict[str, object] = {
+        "perplexity": models, "guests": guests.identity(conf.measure.guests),
+    }  # fmt: skip
+    if conf.measure.benchmarks:
+        told["benchmarks"] = identity_of_benchmarks(conf.measure)
+    return told
 
 
 def _kernel(conf: MeasureConfig) -> Callable[[], Kernel]:

@@ -270,6 +270,16 @@ def blend_plot(sources: Sequence[BlendSource]) -> Markup:
     return bar_plot({s.name: s.n_words for s in sources}, "blend", "Words of the blend by source")
 
 
+def mix_plot(shares: Sequence[tuple[str, float, float]]) -> Markup:
+    """Planned share of each source, with its natural share as a mark: (name, planned, natural)."""
+    with _drawing(0.7 + 0.27 * len(shares)) as (figure, axes):
+        natural = [mark for *_, mark in shares]
+        labels = [f"{percent(share)} (natural {percent(mark)})" for _, share, mark in shares]
+        _bars(axes, [(name, share) for name, share, _ in shares], labels, natural)
+        _draw_marks(axes, natural, "natural share")
+        return _svg(figure, "mix", "Planned share of the blend by source")
+
+
 def loss_plot(steps: Sequence[TrainStep]) -> Markup:
     """Training loss by step."""
     chosen = _thinned(steps)

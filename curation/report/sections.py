@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from curation.pipeline import STAGES, TRAIN
-from curation.report import plots, quality_sections, read, samples
+from curation.report import blend, plots, quality_sections, read, samples
 from curation.report.gates import TITLE as GATES_TITLE
 from curation.report.gates import gates
 from curation.report.parts import (
@@ -77,7 +77,8 @@ def sections(run: Run) -> list[Section]:
         _when(run, "Generation", "s06_rephrase, s07_dialogue", _GENERATION, generation),
         _when(run, GATES_TITLE, "s07b_gate", ("synthetic_measures", "synthetic"), gates),
         _when(run, PLAN_TITLE, "s06_rephrase", ("requests", "generations"), plan_and_fact),
-        _when(run, "Blend", "s08_blend", ("blend",), blend),
+        _when(run, blend.TITLE, "s08_blend", ("blend",), blend.blend),
+        _when(run, blend.MIX_TITLE, "s08_blend", ("blend_mix",), blend.mix),
         _when(run, "Token shards", "s09_tokenize", ("shards",), shards),
         training(run),
     ]
@@ -257,20 +258,6 @@ def _generated_panes(text: samples.Generated) -> tuple[Pane, ...]:
         Pane(caption("Source", text.url), excerpt(text.source, SAMPLE_CHARS)),
         Pane(f"Generated, {text.n_tokens:,} tokens", excerpt(text.text, SAMPLE_CHARS)),
     )
-
-
-def blend(run: Run) -> Section:
-    """The blend by source."""
-    sources = read.blend_sources(run)
-    n_words = sum(source.n_words for source in sources) or 1
-    figure = Figure("Words by source, repeats included", plots.blend_plot(sources))
-    columns = (name("Source"), Column("Texts"), Column("Copies"), Column("Epochs"),
-               Column("Words"), Column("Share"))  # fmt: skip
-    rows = [
-        [one_line(s.name, 60), f"{s.n_texts:,}", f"{s.n_copies:,}", f"{s.n_epochs:.2f}",
-         compact(s.n_words), percent(s.n_words / n_words)] for s in sources
-    ]  # fmt: skip
-    return Section("Blend", "", (figure,), grid(columns, rows))
 
 
 def shards(run: Run) -> Section:

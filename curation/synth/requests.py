@@ -19,7 +19,7 @@ from pyspark.sql import functions as F
 from curation.config import RunConfig, SynthConfig
 from curation.errors import ConfigError
 from curation.model_store import model_folder, model_print
-from curation.schemas import REQUESTS, TOO_TOXIC
+from curation.schemas import BENCHMARK_TEXT, REQUESTS, TOO_TOXIC
 from curation.spark.batches import Kernel, map_batches
 from curation.synth.backends.protocol import KILLS_ENGINE
 from curation.synth.prompts import Prompt, load_prompts
@@ -127,8 +127,8 @@ def is_meant(stage: str, conf: SynthConfig) -> str:
 
     Rephrasing takes what is kept. Dialogues take mathematics by its marks, of which less is enough
     in a domain that is near it; formulas fail heuristics that are made for prose (they are not
-    alphanumeric), so that what those drop is taken all the same, but for what is toxic.
-    Spark and DuckDB both take it.
+    alphanumeric), so that what those drop is taken all the same, but for what is toxic or holds
+    benchmark items. Spark and DuckDB both take it.
     """
     if stage == "s06_rephrase":
         return "keep"
@@ -137,7 +137,8 @@ def is_meant(stage: str, conf: SynthConfig) -> str:
     if near:
         least = f"math_frac >= CAST({conf.min_math_frac_of_domain} AS DOUBLE)"
         marks = f"({marks} OR (coalesce(domain IN ({near}), false) AND {least}))"
-    return f"{marks} AND NOT array_contains(drop_reasons, '{TOO_TOXIC}')"
+    barred = (f"NOT array_contains(drop_reasons, '{why}')" for why in (TOO_TOXIC, BENCHMARK_TEXT))
+    return " AND ".join([marks, *barred])
 
 
 def _quoted(name: str) -> str:

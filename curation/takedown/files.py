@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 
 from curation.tokens.files import replacing
 from curation.tokens.manifest import SUFFIXES, Manifest, ShardEntry
-from curation.tokens.megatron import read_indexed, write_indexed
-from curation.tokens.pack import cut, write_packed
+from curation.tokens.megatron import read_indexed
+from curation.tokens.shard import write_shard
 
 _REWRITTEN = re.compile(r"(.+)-r(\d+)")
 
@@ -80,14 +80,9 @@ def _rewritten(
     kept = [number for number in range(len(old)) if number not in gone]
     if not kept:
         return None
-    facts = write_indexed(folder / name, (old[number] for number in kept), old.tokens.dtype)
-    new = read_indexed(folder / name)
-    rows = cut(iter(new), sequence_length=manifest.sequence_length)
-    packed = write_packed(folder / f"{name}.parquet", rows, old.tokens.dtype)
-    return ShardEntry(
-        name=name, n_documents=facts.n_documents, n_tokens=facts.n_tokens,
-        n_sequences=packed.n_sequences, sha256_bin=facts.sha256_bin, sha256_idx=facts.sha256_idx,
-        sha256_parquet=packed.sha256,
+    return write_shard(
+        folder, name, (old[number] for number in kept), old.tokens.dtype,
+        sequence_length=manifest.sequence_length, packing=manifest.packing,
     )  # fmt: skip
 
 

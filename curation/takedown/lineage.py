@@ -33,6 +33,9 @@ LINEAGE: tuple[Table, ...] = tuple(
 """Tables whose rows are of a document, children first: what leads to them goes last. A reject has
 no text, and says what became of its record."""
 
+MAX_LISTED = 1_000
+"""Documents up to which a removal names them in its condition."""
+
 _KEYS = PAGES.select("doc_id", "url_normalized", "host")
 _OTHER_KEYS = {PAIRS.name: "other_id"}
 """Tables in which a second column names a document that the row is of."""
@@ -94,11 +97,19 @@ def count_rows(store: Store, ids: DataFrame) -> dict[str, int]:
 
 
 def remove_rows(store: Store, table: Table, ids: DataFrame) -> None:
-    """Delete the rows of `table` that are of a document of `ids`."""
+    """Delete the rows of `table` that are of a document of `ids`.
+
+    Few ids are named one by one, which spares Delta a join of the whole table.
+    """
+    listed = [row["doc_id"] for row in small(ids.limit(MAX_LISTED + 1))]
     for key in ["doc_id", *filter(None, [_OTHER_KEYS.get(table.name)])]:
-        target = DeltaTable.forPath(store.spark, store.path(table)).alias("t")
-        merge = target.merge(_called(ids, key).alias("i"), f"t.`{key}` = i.`{key}`")
-        merge.whenMatchedDelete().execute()
+        target = DeltaTable.forPath(store.spark, store.path(table))
+        if len(listed) <= MAX_LISTED:
+            target.delete(F.col(key).isin(listed))
+        else:
+            others = _called(ids, key).alias("i")
+            merge = target.alias("t").merge(others, f"t.`{key}` = i.`{key}`")
+            merge.whenMatchedDelete().execute()
 
 
 def reject_pages(store: Store, ids: DataFrame) -> int:

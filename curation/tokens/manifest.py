@@ -11,12 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from curation.errors import InputError
 from curation.tokens.files import replacing, sha256_of
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Version of the manifest's own format."""
 
 Count = Annotated[int, Field(ge=0)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Suffix = Literal["bin", "idx", "parquet"]
+Packing = Literal["concatenate", "best_fit"]
 
 SUFFIXES: tuple[Suffix, ...] = ("bin", "idx", "parquet")
 """Files of a shard, by suffix: the same tokens twice, for Megatron and as packed rows."""
@@ -37,6 +38,8 @@ class ShardEntry(_Frozen):
     """Tokens, end-of-document tokens included."""
     n_sequences: Count
     """Packed rows."""
+    n_cuts: Count
+    """Places where a document is cut between two packed rows."""
     sha256_bin: Sha256
     """Hash of NAME.bin."""
     sha256_idx: Sha256
@@ -56,7 +59,7 @@ class ShardEntry(_Frozen):
 class Manifest(_Frozen):
     """A folder of shards, the tokenizer they were made with, and the blend they were made of."""
 
-    version: Literal[1] = VERSION
+    version: Literal[2] = VERSION
     """Version of this format."""
     tokenizer: str
     """Name of the tokenizer."""
@@ -69,7 +72,9 @@ class Manifest(_Frozen):
     dtype: Literal["uint16", "int32"]
     """Type of a token in the shards."""
     sequence_length: Annotated[int, Field(ge=1)]
-    """Tokens of a packed row."""
+    """Tokens of a packed row, at most."""
+    packing: Packing
+    """How documents are put into packed rows."""
     blend_fingerprint: str
     """Fingerprint of the blend."""
     n_documents: Count

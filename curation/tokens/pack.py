@@ -1,8 +1,8 @@
-"""Documents to rows of equal length, and those rows as Parquet.
+"""Documents to rows of equal length, one behind the other, and such rows as Parquet.
 
 Nothing is cropped and nothing is padded: the rows, one after the other, are the documents, one
 after the other, each with its end-of-document token. A document that does not fit goes on in the
-next row; only the last row may be short.
+next row; only the last row may be short. Rows in which fewer documents are cut: `best_fit.py`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ class Packed:
     tokens: TokenArray
     document_starts: npt.NDArray[np.int32]
     """Offsets in `tokens` at which a document starts. The first token of a row that goes on with
-    the document of the row before is not a start."""
+    the document of the row before is not a start, unless rows are packed by best fit, where the row
+    before is another matter."""
+    n_continued: int = 0
+    """Pieces of the row that go on with a document which another row begins."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ class PackedFacts:
 
     n_sequences: int
     n_tokens: int
+    n_continued: int
+    """Places where a document is cut between two rows."""
     sha256: str
 
 
@@ -93,7 +98,7 @@ def packed_schema(dtype: npt.DTypeLike) -> pa.Schema:
     return pa.schema([
         column("tokens", tokens, "Token ids of the row"),
         column("document_starts", pa.list_(pa.int32()), "Offsets at which a document starts"),
-        column("n_tokens", pa.int32(), "Tokens of the row; only the last row may be short"),
+        column("n_tokens", pa.int32(), "Tokens of the row"),
     ])  # fmt: skip
 
 
@@ -109,7 +114,7 @@ def write_packed(
     Raises:
         InputError: a row holds an id that `dtype` cannot.
     """
-    n_sequences = n_tokens = 0
+    n_sequences = n_tokens = n_continued = 0
     with replacing(path) as temporary:
         # No dictionary: a row group holds nearly every token id, so it would only be given up.
         writer = pq.ParquetWriter(
@@ -120,8 +125,9 @@ def write_packed(
                 writer.write_table(_to_table(group, dtype), row_group_size=len(group))
                 n_sequences += len(group)
                 n_tokens += sum(len(row.tokens) for row in group)
+                n_continued += sum(row.n_continued for row in group)
         sha256 = sha256_of(temporary)
-    return PackedFacts(n_sequences, n_tokens, sha256)
+    return PackedFacts(n_sequences, n_tokens, n_continued, sha256)
 
 
 def read_packed(path: Path) -> Iterator[Packed]:
@@ -143,7 +149,8 @@ def read_packed(path: Path) -> Iterator[Packed]:
 
 
 def _row(parts: Sequence[TokenArray], starts: Sequence[int]) -> Packed:
-    return Packed(np.concatenate(parts), np.array(starts, np.int32))
+    is_continued = not starts or starts[0] > 0
+    return Packed(np.concatenate(parts), np.array(starts, np.int32), int(is_continued))
 
 
 def _groups(rows: Iterable[Packed], tokens_per_group: int) -> Iterator[list[Packed]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 from pyspark.sql import functions as F
@@ -19,11 +18,11 @@ from curation.spark.batches import PartitionKernel, map_partitions
 from curation.spark.funnel import Account
 from curation.spark.tables import small
 from curation.spark.work import Work
-from curation.tokens.encode import Encoder, load_encoder
+from curation.tokens.encode import load_encoder
 from curation.tokens.files import sha256_of
 from curation.tokens.manifest import Manifest, ShardEntry, write_manifest
-from curation.tokens.megatron import read_indexed, write_indexed
-from curation.tokens.pack import append_eod, cut, write_packed
+from curation.tokens.pack import append_eod
+from curation.tokens.shard import write_shard
 
 TOKENS_PER_WORD = 1.5
 """Rough ratio by which the number of shards is chosen; the shards hold what they hold."""
@@ -66,36 +65,19 @@ def _writer(folder: Path, conf: TokensConfig) -> PartitionKernel:
         if first is not None:
             shard = first["shard"][0].as_py()
             texts = (_texts(batch) for batch in itertools.chain([first], batches))
-            entry = write_shard(folder, shard, texts, encoder, conf.sequence_length)
-            yield pa.RecordBatch.from_pylist([{"shard": shard, **entry}], schema=SHARDS.columns)
+            ids = (ids for some in texts for ids in encoder.encode(some))
+            entry = write_shard(
+                folder, f"shard-{shard:05d}", append_eod(ids, encoder.eod_id), encoder.dtype,
+                sequence_length=conf.sequence_length, packing=conf.packing,
+            )  # fmt: skip
+            row = {"shard": shard, **entry.model_dump()}
+            yield pa.RecordBatch.from_pylist([row], schema=SHARDS.columns)
 
     return run
 
 
 def _texts(batch: pa.RecordBatch) -> list[str]:
     return [str(text) for text in batch["text"].to_pylist()]
-
-
-def write_shard(
-    folder: Path, shard: int, texts: Iterable[list[str]], encoder: Encoder, sequence_length: int
-) -> dict[str, Any]:
-    """Write NAME.bin, NAME.idx and NAME.parquet; their row of SHARDS without its number."""
-    folder.mkdir(parents=True, exist_ok=True)
-    name = f"shard-{shard:05d}"
-    ids = (ids for batch in texts for ids in encoder.encode(batch))
-    facts = write_indexed(folder / name, append_eod(ids, encoder.eod_id), encoder.dtype)
-    stored = read_indexed(folder / name)
-    rows = cut((stored[i] for i in range(len(stored))), sequence_length=sequence_length)
-    packed = write_packed(folder / f"{name}.parquet", rows, encoder.dtype)
-    return {
-        "name": name,
-        "n_documents": facts.n_documents,
-        "n_tokens": facts.n_tokens,
-        "n_sequences": packed.n_sequences,
-        "sha256_bin": facts.sha256_bin,
-        "sha256_idx": facts.sha256_idx,
-        "sha256_parquet": packed.sha256,
-    }
 
 
 def _finish(work: Work, folder: Path, n_rows: int) -> Account:
@@ -119,6 +101,7 @@ def _manifest(work: Work, shards: list[ShardEntry]) -> Manifest:
         eod_id=encoder.eod_id,
         dtype="uint16" if encoder.dtype.name == "uint16" else "int32",
         sequence_length=conf.sequence_length,
+        packing=conf.packing,
         blend_fingerprint=fingerprint(work.conf.blend),
         n_documents=sum(s.n_documents for s in shards),
         n_tokens=sum(s.n_tokens for s in shards),

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from curation.errors import ConfigError, CurationError
+from curation.errors import ConfigError, CurationError, InputError
 from curation.lock import locked
 from curation.synth.backends.loading import KINDS
 from models.classifiers.annotation.answers import AnswerFile
@@ -100,7 +100,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", help="generator: a name of curation/model_store.py or a folder")
     parser.add_argument("--passes", type=int, help="judgements of each text on a rubric; 2")
     parser.add_argument("--tries", type=int, help="requests for one readable answer; 3")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE",
+        help="a setting of AnnotateConfig (docs/annotate.md); repeatable",
+    )  # fmt: skip
     parser.add_argument(
         "--labels", type=Path, help="CSV with columns called as rubrics, to compare"
     )
@@ -129,9 +132,13 @@ def _texts(options: argparse.Namespace, settings: AnnotateConfig) -> dict[str, s
         raise ConfigError("--start is 0 or more, --count 1 or more")
     span = {"start": options.start, "count": options.count}
     if options.texts is not None:
-        return load_texts(options.texts, max_chars=settings.max_text_chars, **span)
-    pages = candidate_pages(options.data)
-    return chosen(pages.items(), max_chars=settings.max_text_chars, **span)
+        found = load_texts(options.texts, max_chars=settings.max_text_chars, **span)
+    else:
+        pages = candidate_pages(options.data).items()
+        found = chosen(pages, max_chars=settings.max_text_chars, **span)
+    if not found:
+        raise InputError(f"{options.texts or options.data}: no text there to annotate")
+    return found
 
 
 def _note(n_done: int, n_asked: int) -> None:

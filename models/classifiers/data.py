@@ -236,5 +236,8 @@ def _json_lines(path: Path) -> Iterator[dict[str, Any]]:
 
 def _existing(path: Path) -> Path:
     if not path.is_file():
-        raise InputError(f"{path}: no such file; --data names the folder with crawl/ and text/")
+        raise InputError(
+            f"{path}: no such file; --data names the folder with crawl/ and text/, other options "
+            "the files that they say"
+        )
     return path

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from curation.errors import CurationError
+from curation.errors import CurationError, InputError
 from curation.model_store import model_folder, model_print
 from curation.score.encoder import load_encoder
 from curation.tokens.files import sha256_of
@@ -30,6 +30,9 @@ from models.classifiers.recipes import (
     toxicity_set,
 )
 from models.classifiers.unseen import members_unseen
+
+MIN_PAGES = 50
+"""Pages judged by a rubric, below which a head of it would be noise."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -63,11 +66,12 @@ def train_all(
     """Write the weights into `out`: those of the rubrics by which the pages were judged.
 
     Raises:
-        InputError: `data` lacks a file or a labelled page.
+        InputError: `data` lacks a file or a labelled page, or too few pages are judged by a rubric.
         EnvironmentFault: torch, transformers or the encoder is not on this machine.
         ValueError: too few domains for the published recipe.
     """
     pages = load_pages(data, annotations, ()) if annotations else load_pages(data)
+    _check_enough(pages, annotations or LABELS)
     folder = model_folder("minilm")
     encoder = load_encoder(str(folder), max_tokens=max_tokens)
     embeddings = encoder.embed_texts([page.text for page in pages])
@@ -83,6 +87,26 @@ def train_all(
             n_pages=len(pages), **card,
         )  # fmt: skip
     _train_text_members(out, pages, embeddings, recipe, card)
+
+
+def _check_enough(pages: list[LabelledPage], labels: Path) -> None:
+    """Refuse labels from which nothing could be learnt: none at all, or a rubric with a handful.
+
+    Raises:
+        InputError: there are fewer than `MIN_PAGES` of a rubric that any page is judged by.
+    """
+    judged = {
+        "edu": sum(not np.isnan(page.edu) for page in pages),
+        "quality": sum(not np.isnan(page.quality) for page in pages),
+        "domain": sum(page.domain != "" for page in pages),
+        "speech": sum(page.speech != "" for page in pages),
+    }
+    few = [f"{name}: {n}" for name, n in judged.items() if 0 < n < MIN_PAGES]
+    if few or not any(judged.values()):
+        raise InputError(
+            f"{labels}: {', '.join(few) or 'no page'} judged; each rubric needs {MIN_PAGES} pages, "
+            "and hundreds to be of use"
+        )
 
 
 def _train_text_members(

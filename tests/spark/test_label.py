@@ -15,6 +15,7 @@ from curation.errors import ConfigError
 from curation.label.buckets import (
     LABEL_FLOORS,
     combined,
+    combines,
     in_force,
     label_of,
     with_buckets,
@@ -293,9 +294,10 @@ def test_shares_of_real_pages_lie_between_the_two_bounds(spark):
         assert low - 1 <= share <= high + 1, shares
 
 
-def labelled(frame, settings):
+def labelled(frame, settings, benchmark_frac=None):
     for field in SIGNALS:  # a document that every rule drops
         frame = frame.withColumn(field.name, F.lit(-1.0))
+    frame = frame.withColumn("benchmark_frac", F.lit(benchmark_frac).cast("float"))
     return labels(bucketed(frame, settings), settings)
 
 
@@ -313,6 +315,13 @@ def test_toxic_text_is_dropped_whatever_its_label(spark):
     assert {row["drop_reason"] for row in rows} == {"toxic"}
     rows = labelled(scored(spark, nem=NEM, toxicity=[None] * 10), settings).collect()
     assert {row["drop_reason"] for row in rows} == {None}
+
+
+@pytest.mark.parametrize(("frac", "reason"), [(0.2, "benchmark_text"), (0.1, None), (None, None)])
+def test_text_of_benchmarks_is_dropped_whatever_its_label(spark, frac, reason):
+    rows = labelled(scored(spark, nem=NEM), conf("nem"), benchmark_frac=frac).collect()
+    assert {row["drop_reason"] for row in rows} == {reason}
+    assert {tuple(row["drop_reasons"]) for row in rows} == {(reason,) if reason else ()}
 
 
 def test_a_score_that_tells_nobody_apart_spares_nobody_the_heuristics(spark):
@@ -378,6 +387,42 @@ def test_drift_tells_how_earlier_cuts_would_have_called_the_documents(spark):
     told = {(row["crawl"], row["cuts"], row["label_before"]) for row in batch}
     assert told == {("c1", 1, "high")}
     assert sum(row["n_words"] for row in batch) == 1_000
+
+
+def test_cuts_of_one_crawl_for_all_are_not_compared_with_themselves(spark):
+    settings = conf("a", weight="documents", cuts_from="c1")
+    frame = scored(spark, "c1", a=[float(i) for i in range(20)]).unionByName(
+        scored(spark, "c2", a=[float(i) for i in range(20)])
+    )
+    cuts = cut(frame, settings, 1).drop("cuts_crawl")
+    found = bucketed(frame, settings, in_force(cuts, 1, settings))
+    assert label_drift(frame, found, cuts, 1, settings).count() == 0
+
+
+@pytest.mark.parametrize("other", ["a, c", "a, b by the cuts of c1", None])
+def test_cuts_of_another_combination_are_not_compared(spark, other):
+    settings = LabelConfig(members=("a", "b"), ensemble="mean_rank", preset="none")
+    frame = scored(spark, a=[float(i) for i in range(20)], b=[float(i % 7) for i in range(20)])
+    both = cut(frame, settings).withColumn("combines", F.lit(None).cast("string"))
+    one = both.where("member = 'a'").withColumn("member", F.lit("mean_rank"))
+    now = both.unionByName(one.withColumn("combines", F.lit(combines(settings))))
+    before = both.unionByName(one.withColumn("combines", F.lit(other).cast("string")))
+    cuts = before.unionByName(now.withColumn("batch", F.lit(2))).drop("cuts_crawl")
+    found = bucketed(frame, settings, in_force(cuts, 2, settings))
+    assert label_drift(frame, found, cuts, 2, settings).count() == 0
+    same = now.unionByName(now.withColumn("batch", F.lit(2))).drop("cuts_crawl")
+    assert label_drift(frame, found, same, 2, settings).count() > 0
+
+
+def test_ranks_by_the_cuts_of_a_crawl_are_another_combination():
+    settings = {"members": ("b", "a"), "ensemble": "mean_rank"}
+    assert combines(LabelConfig(**settings)) == "a, b"
+    assert combines(LabelConfig(**settings, cuts_from="c1")) == "a, b by the cuts of c1"
+
+
+def test_a_member_that_tells_nobody_apart_has_no_bucket(spark):
+    found = buckets(spark, conf("a", "b"), a=[float(i) for i in range(20)], b=[0.5] * 20)
+    assert {tuple(sorted(row["buckets"])) for row in found} == {("a",)}
 
 
 def test_cuts_of_other_models_or_members_are_not_compared(spark):

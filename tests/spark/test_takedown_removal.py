@@ -19,9 +19,10 @@ from curation.takedown.selectors import selectors
 from curation.takedown.tombstones import add_tombstones, wanted_tombstones, with_known
 from curation.tokens.encode import load_encoder
 from curation.tokens.files import sha256_of
-from curation.tokens.manifest import Manifest, ShardEntry, read_manifest, verify, write_manifest
+from curation.tokens.manifest import Manifest, read_manifest, verify, write_manifest
 from curation.tokens.megatron import read_indexed
-from curation.tokens.stage import write_shard
+from curation.tokens.pack import append_eod
+from curation.tokens.shard import write_shard
 
 pytestmark = [pytest.mark.spark, pytest.mark.timeout(900)]
 
@@ -99,13 +100,21 @@ def write_tokens(out, rows):
     file = tokenizer_file("smollm2-135m")
     encoder, folder = load_encoder(str(file)), out / "tokens"
     parts = [rows[:4], rows[4:]]
-    facts = [write_shard(folder, number, [[row["text"] for row in part]], encoder, 8)
-             for number, part in enumerate(parts)]  # fmt: skip
-    put(out, "shards", [{"shard": number, **fact} for number, fact in enumerate(facts)])
-    shards = tuple(ShardEntry(**fact) for fact in facts)
+    ids = [append_eod(encoder.encode([row["text"] for row in part]), encoder.eod_id)
+           for part in parts]  # fmt: skip
+    shards = tuple(
+        write_shard(
+            folder, f"shard-{number:05d}", some, encoder.dtype, sequence_length=8,
+            packing="best_fit",
+        )
+        for number, some in enumerate(ids)
+    )  # fmt: skip
+    noted = [{"shard": number, **entry.model_dump()} for number, entry in enumerate(shards)]
+    put(out, "shards", noted)
     manifest = Manifest(
         tokenizer="smollm2-135m", tokenizer_sha256=sha256_of(file), eod_id=encoder.eod_id,
-        vocabulary_size=encoder.vocabulary_size, sequence_length=8, shards=shards,
+        vocabulary_size=encoder.vocabulary_size, sequence_length=8, packing="best_fit",
+        shards=shards,
         dtype="uint16", blend_fingerprint=fingerprint(RunConfig().blend),
         n_documents=sum(s.n_documents for s in shards), n_tokens=sum(s.n_tokens for s in shards),
     )  # fmt: skip

@@ -27,9 +27,7 @@ def load_backend(conf: GeneratorConfig, *, seed: int) -> Backend:
         EnvironmentFault: the model or a package is not on this machine, or no server answers.
         ConfigError: the model cannot take `max_model_tokens`, or the engine refuses a setting.
     """
-    wanted = _Wanted(
-        conf.backend, conf.model, seed, conf.max_model_tokens, conf.engine, conf.http
-    )
+    wanted = _Wanted(conf.backend, conf.model, seed, conf.max_model_tokens, conf.engine, conf.http)
     if wanted not in _kept:
         release()
         _kept[wanted] = _started(wanted)

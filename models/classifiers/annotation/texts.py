@@ -67,7 +67,7 @@ def _json_rows(file: Path) -> Iterator[tuple[str, Any]]:
                 yield f"line {number}", json.loads(line)
     except (ValueError, OSError, EOFError) as error:
         raise InputError(
-            f"{file}: not readable after line {max(0, number - 1)}: {error}"
+            f"{file}: not readable at or after line {max(1, number)}: {error}"
         ) from error
 
 

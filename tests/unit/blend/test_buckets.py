@@ -3,8 +3,7 @@
 import duckdb
 import pytest
 
-from curation.blend.buckets import bucket_key, bucket_keys, bucket_sql, merged_sql
-from curation.blend.mixing import merge_small
+from curation.blend.buckets import bucket_key, bucket_keys, bucket_sql
 from curation.errors import ConfigError, InputError
 
 
@@ -76,15 +75,6 @@ def test_a_cross_in_sql_has_a_comma_and_may_name_other_columns():
 def test_names_and_values_cannot_break_out_of_the_sql():
     assert bucket_sql(["it's `x`"]).startswith("concat('it\\'s `x`=', ")
     assert "cast(`it's ``x``` AS string)" in bucket_sql(["it's `x`"])
-    merged = merge_small({"a=\\'": 1, "a=b": 1}, min_frac=0.0)
-    assert r"IN ('a=\\\'') THEN 'a=\\\''" in merged_sql("key", merged)
-
-
-def test_merged_sql_sends_small_buckets_to_the_merged_one():
-    merged = merge_small({"a=x": 98, "a=y": 1, "a=z": 1}, min_frac=0.05)
-    assert merged_sql("key", merged) == (
-        "CASE WHEN (key) IN ('a=x') THEN 'a=x' WHEN (key) IN ('a=y', 'a=z') THEN 'other' END"
-    )
 
 
 def test_an_engine_that_runs_the_sql_gives_what_python_gives():
@@ -92,15 +82,11 @@ def test_an_engine_that_runs_the_sql_gives_what_python_gives():
     values = ["High", "x,b=y%2C", "", None, "it is\nso", "é"]
     rows = [(one, two) for one in values for two in values]
     keys = bucket_keys({"a": [one for one, _ in rows], "b": [two for _, two in rows]})
-    merged = merge_small({key: 1 + keys.count(key) for key in keys}, min_frac=0.06)
     key_sql = bucket_sql(["a", "b"], columns={"a": "a", "b": "b"})
     with duckdb.connect() as engine:
         engine.execute("CREATE TABLE t (n int, a string, b string)")
         engine.executemany(
             "INSERT INTO t VALUES (?, ?, ?)", [(n, *row) for n, row in enumerate(rows)]
         )
-        found = engine.execute(
-            f"SELECT {key_sql}, {merged_sql(key_sql, merged)} FROM t ORDER BY n"
-        ).fetchall()
-    assert found == [(key, merged.bucket_of[key]) for key in keys]
-    assert 0 < len(merged.merged) < len(set(keys))
+        found = engine.execute(f"SELECT {key_sql} FROM t ORDER BY n").fetchall()
+    assert found == [(key,) for key in keys]

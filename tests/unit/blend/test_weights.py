@@ -1,6 +1,6 @@
 import pytest
 
-from curation.blend.weights import epochs_by_source
+from curation.blend.weights import epochs_by_source, mix_of_epochs
 from curation.config import BlendConfig
 from curation.errors import ConfigError
 
@@ -59,3 +59,81 @@ def test_a_name_is_not_the_beginning_of_a_longer_word():
     words = {"medium/actual/actual": 10, "medium-low/actual/actual": 10}
     epochs = epochs_by_source(words, BlendConfig(epochs={"medium": 2}))
     assert epochs == {"medium/actual/actual": 2.0, "medium-low/actual/actual": 1.0}
+
+
+# Spec: mind_data_reuse.md, part 2.4, in words of six sources.
+ENGLISH = {"web": 889, "misc": 109, "news": 94, "conv": 59, "books": 35, "sci": 33}
+
+
+def shares(**settings):
+    """Shares of the blend in percent, in the order of the spec's table."""
+    found = mix_of_epochs(ENGLISH, epochs_by_source(ENGLISH, BlendConfig(**settings))).sources
+    return [round(100 * found[source].share, 2) for source in ENGLISH]
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, [72.93, 8.94, 7.71, 4.84, 2.87, 2.71]),
+        ({"total_words": 2_000}, [72.93, 8.94, 7.71, 4.84, 2.87, 2.71]),
+        ({"temperature": 1.3, "method": "temperature"}, [60.13, 11.97, 10.68, 7.46, 4.99, 4.77]),
+        (
+            {"method": "unimax", "total_words": 600, "max_epochs": 2},
+            [19.33, 19.33, 19.33, 19.33, 11.67, 11.00],
+        ),
+        (
+            {"method": "unimax", "total_words": 1_000, "max_epochs": 2},
+            [34.00, 21.80, 18.80, 11.80, 7.00, 6.60],
+        ),
+    ],
+)
+def test_methods_give_the_rows_of_the_spec(settings, expected):
+    assert shares(**settings) == expected
+
+
+def test_unimax_repeats_no_source_more_often_than_it_may():
+    conf = BlendConfig(method="unimax", total_words=1_000, max_epochs=2)
+    epochs = epochs_by_source(ENGLISH, conf)
+    assert epochs == pytest.approx(
+        {"web": 340 / 889, "misc": 2, "news": 2, "conv": 2, "books": 2, "sci": 2}
+    )
+
+
+def test_a_temperature_without_a_size_repeats_no_source():
+    epochs = epochs_by_source(ENGLISH, BlendConfig(temperature=1.3))
+    assert max(epochs.values()) == pytest.approx(epochs["sci"]) == pytest.approx(1.0)
+    conf = BlendConfig(temperature=1.3, total_words=500)
+    there_are = {source: size * epochs_by_source(ENGLISH, conf)[source]
+                 for source, size in ENGLISH.items()}  # fmt: skip
+    assert sum(there_are.values()) == pytest.approx(500)
+
+
+def test_the_natural_mix_of_a_size_repeats_all_sources_alike():
+    epochs = epochs_by_source(WORDS, BlendConfig(total_words=7_800))
+    assert epochs == pytest.approx({HIGH: 1.5, DISTILL: 1.5, LOW: 1.5})
+
+
+def test_what_cannot_be_spent_is_said_in_words():
+    conf = BlendConfig(method="unimax", total_words=3_000, max_epochs=2)
+    with pytest.raises(ConfigError, match=r"562 of 3000 cannot be spent"):
+        epochs_by_source(ENGLISH, conf)
+    # 5,200 words there are, four times are 20,800.
+    with pytest.raises(ConfigError, match=r"5\.00 times.*5,200 of 26,000 words cannot be spent"):
+        epochs_by_source(WORDS, BlendConfig(total_words=26_000))
+
+
+def test_beginnings_of_buckets_name_them_all():
+    words = {"quality=high,domain=Law": 10, "quality=high,domain=a/b": 10, "other": 5}
+    conf = BlendConfig(sources=("quality", "domain"), epochs={"quality=high": 2, "other": 0})
+    assert epochs_by_source(words, conf) == {
+        "quality=high,domain=Law": 2, "quality=high,domain=a/b": 2, "other": 0,
+    }  # fmt: skip
+    slash = BlendConfig(sources=("quality", "domain"), epochs={"quality=high,domain=a": 2})
+    with pytest.raises(ConfigError, match="no text for"):
+        epochs_by_source(words, slash)
+
+
+def test_a_blend_of_nothing_is_refused():
+    epochs = epochs_by_source(WORDS, BlendConfig(epochs={"high": 0, "low": 0}))
+    with pytest.raises(ConfigError, match="nothing is taken of any source"):
+        mix_of_epochs(WORDS, epochs)

@@ -302,3 +302,10 @@ def test_two_runs_on_one_folder_are_refused(texts, tmp_path, capsys):
     with locked(str(tmp_path / "out")):
         assert main(arguments(texts, tmp_path / "out")) == 2
     assert "is being written by process" in capsys.readouterr().err
+
+
+def test_no_text_at_all_is_an_error(tmp_path, capsys):
+    empty = tmp_path / "empty.jsonl"
+    empty.write_text("\n")
+    assert main(arguments(empty, tmp_path / "out"), lambda *_: pytest.fail("asked")) == 2
+    assert "no text there to annotate" in capsys.readouterr().err

@@ -45,7 +45,7 @@ def test_half_a_surrogate_pair_is_replaced(tmp_path):
         (b'{"id": "a", "text": null}\n', "line 1: needs"),
         (b"[1]\n", "line 1: needs"),
         (LINES + b'{"id": "7", "text": ""}\n', "line 3: another row has the id 7"),
-        (LINES + b"{\n", "after line 2"),
+        (LINES + b"{\n", "line 3"),
         (b'{"id": "a", "text": "\xff"}\n', "not readable"),
     ],
 )

@@ -4,10 +4,10 @@ import pyarrow as pa
 import pytest
 
 from curation.config import MeasureConfig
-from curation.gates.benchmarks import benchmarks_of
 from curation.gates.kernel import GENERATED, Instruments, measure_generated, own_text
 from curation.gates.names import name_faithfulness, names_in
 from curation.gates.stock_phrases import count_stock_phrases
+from curation.measure.benchmarks import benchmarks_of
 from curation.measure.kernel import hasher_of
 from curation.measure.language import load_language_model
 from curation.model_store import language_model_path

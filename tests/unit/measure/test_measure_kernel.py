@@ -81,6 +81,7 @@ def test_empty_and_short_texts_have_every_measure_and_no_bands():
         missing = {name for name, value in row.items() if value is None}
         assert missing <= {
             *(f"language_{n}{s}" for n in (2, 3) for s in ("", "_score")), "line_language_frac",
+            "benchmark_frac",
             "second_line_language", "licence", "n_stop_words", "n_distinct_stop_words",
             *(field.name for field in PERPLEXITY),
         }  # fmt: skip

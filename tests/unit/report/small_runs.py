@@ -153,6 +153,7 @@ def write_whole_run(out):
     write_scores(out)
     write_generations(out)
     write_blend(out, blend())
+    write(out, schemas.BLEND_MIX, blend_mix())
     write(out, schemas.SHARDS, [
         {"shard": i, "name": f"s{i}", "n_documents": 2, "n_tokens": 600, "n_sequences": 3}
         for i in range(2)
@@ -238,4 +239,18 @@ def blend():
     return [
         real | {"id": "d1", "copy": 0}, real | {"id": "d1", "copy": 1}, real | {"id": "d4"},
         made | {"id": "y1", "n_words": 40, "text": HOSTILE},
+    ]  # fmt: skip
+
+
+def blend_mix():
+    """Two sources, one of them made of six; of 130 words that there are, 100 are taken."""
+    whole = {"n_effective": 1.96, "total_variation": 0.1, "kl_nats": 0.0204}
+    small = [f"quality={n},domain=<b>" for n in range(6)]
+    return [
+        whole | {"source": "quality=low,domain=<i>Law", "n_documents": 3, "n_words": 65,
+                 "natural_share": 0.5, "share": 0.6, "words": 60.4, "epochs": 0.93,
+                 "n_copies": 3, "n_words_written": 60},
+        whole | {"source": "other", "merged_from": small, "n_documents": 9, "n_words": 65,
+                 "natural_share": 0.5, "share": 0.4, "words": 40.0, "epochs": 0.62,
+                 "n_copies": 1, "n_words_written": 40},
     ]  # fmt: skip

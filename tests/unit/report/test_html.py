@@ -127,6 +127,21 @@ def test_the_blend_is_shown_by_source(whole_page):
     assert "low/actual/actual 2 3 1.50 60 60.0 %" in whole_page.text
 
 
+def test_the_sources_of_the_blend_stand_beside_the_natural_mix_and_what_was_written(whole_page):
+    assert "quality=low,domain=<i>Law 3 65 50.0 % 60.0 % 0.93 60 60" in whole_page.text
+    merged = "; ".join(f"quality={n},domain=<b>" for n in range(5))
+    assert f"other {merged}; and 1 more 9 65 50.0 % 40.0 % 0.62 40 40" in whole_page.text
+    moved = "2 sources, as even as 2.0 equal ones. Beside the natural mix 10.0 % of the words"
+    assert moved in whole_page.text
+
+
+def test_a_run_of_an_older_version_has_a_blend_without_a_mix(whole_run):
+    shutil.rmtree(whole_run / "tables" / "blend_mix")
+    page = Page(write_report(whole_run).read_text(encoding="utf-8"))
+    assert "Sources of the blend Not run: s08_blend." in page.text
+    assert "low/actual/actual 2 3 1.50 60 60.0 %" in page.text
+
+
 def test_what_has_not_run_is_said_in_a_line(half_run):
     page = Page(write_report(half_run).read_text(encoding="utf-8"))
     for line in (
@@ -139,7 +154,7 @@ def test_what_has_not_run_is_said_in_a_line(half_run):
 
 def test_an_empty_folder_has_a_report(tmp_path):
     page = Page(write_report(tmp_path).read_text(encoding="utf-8"))
-    assert page.text.count("Not run:") == 18
+    assert page.text.count("Not run:") == 19
     assert "– records" in page.text
 
 

@@ -11,21 +11,18 @@ from curation.takedown.files import (
     without_ids,
 )
 from curation.takedown.shards import places_in_shards
-from curation.tokens.manifest import Manifest, ShardEntry, verify
-from curation.tokens.megatron import read_indexed, write_indexed
-from curation.tokens.pack import cut, read_packed, write_packed
+from curation.tokens.manifest import Manifest, verify
+from curation.tokens.megatron import read_indexed
+from curation.tokens.pack import read_packed
+from curation.tokens.shard import write_shard
 
 SHA = "0" * 64
 
 
 def _shard(folder, name, documents):
-    facts = write_indexed(folder / name, documents, np.dtype("<u2"))
-    packed = write_packed(folder / f"{name}.parquet", cut(documents, sequence_length=4), "<u2")
-    return ShardEntry(
-        name=name, n_documents=facts.n_documents, n_tokens=facts.n_tokens,
-        n_sequences=packed.n_sequences, sha256_bin=facts.sha256_bin,
-        sha256_idx=facts.sha256_idx, sha256_parquet=packed.sha256,
-    )  # fmt: skip
+    return write_shard(
+        folder, name, documents, np.dtype("<u2"), sequence_length=4, packing="concatenate"
+    )
 
 
 @pytest.fixture
@@ -38,7 +35,8 @@ def manifest(tmp_path):
     )
     return Manifest(
         tokenizer="t", tokenizer_sha256=SHA, vocabulary_size=10, eod_id=0, dtype="uint16",
-        sequence_length=4, blend_fingerprint="b", n_documents=5, n_tokens=13, shards=shards,
+        sequence_length=4, packing="concatenate", blend_fingerprint="b", n_documents=5,
+        n_tokens=13, shards=shards,
     )  # fmt: skip
 
 

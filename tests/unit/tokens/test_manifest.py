@@ -7,25 +7,13 @@ from pydantic import ValidationError
 
 from curation.errors import InputError
 from curation.tokens.manifest import Manifest, ShardEntry, read_manifest, verify, write_manifest
-from curation.tokens.megatron import read_indexed, write_indexed
-from curation.tokens.pack import cut, write_packed
+from curation.tokens.shard import write_shard
 
 DOCUMENTS = [np.array([5, 6, 0]), np.array([7, 0])]
 
 
 def _shard(folder: Path, name: str) -> ShardEntry:
-    indexed = write_indexed(folder / name, DOCUMENTS, np.uint16)
-    rows = cut(read_indexed(folder / name), sequence_length=4)
-    packed = write_packed(folder / f"{name}.parquet", rows, np.uint16)
-    return ShardEntry(
-        name=name,
-        n_documents=indexed.n_documents,
-        n_tokens=indexed.n_tokens,
-        n_sequences=packed.n_sequences,
-        sha256_bin=indexed.sha256_bin,
-        sha256_idx=indexed.sha256_idx,
-        sha256_parquet=packed.sha256,
-    )
+    return write_shard(folder, name, DOCUMENTS, np.uint16, sequence_length=4, packing="concatenate")
 
 
 def _manifest(*shards: ShardEntry, **changes) -> Manifest:
@@ -36,6 +24,7 @@ def _manifest(*shards: ShardEntry, **changes) -> Manifest:
         "eod_id": 0,
         "dtype": "uint16",
         "sequence_length": 4,
+        "packing": "concatenate",
         "blend_fingerprint": "abc",
         "n_documents": 2 * len(shards),
         "n_tokens": 5 * len(shards),
@@ -53,7 +42,7 @@ def manifest(tmp_path: Path) -> Manifest:
 def test_a_manifest_is_read_back_as_written(tmp_path, manifest):
     write_manifest(manifest, tmp_path / "manifest.json")
     assert read_manifest(tmp_path / "manifest.json") == manifest
-    assert json.loads((tmp_path / "manifest.json").read_text())["version"] == 1
+    assert json.loads((tmp_path / "manifest.json").read_text())["version"] == 2
 
 
 def test_a_missing_manifest_is_named(tmp_path):
@@ -65,7 +54,7 @@ def test_a_missing_manifest_is_named(tmp_path):
     ("text", "message"),
     [
         ("", "damaged"),
-        ('{"version": 1', "damaged"),
+        ('{"version": 2', "damaged"),
         ("[]", "damaged"),
         ("\udcff", "damaged"),
     ],
@@ -80,7 +69,7 @@ def test_a_damaged_manifest_is_refused(tmp_path, text, message):
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("version", 2, "version"),
+        ("version", 1, "version"),
         ("n_tokens", 11, "n_tokens is 11, its shards have 10"),
         ("n_documents", 3, "n_documents is 3, its shards have 4"),
         ("eod_id", 10, "eod_id 10"),

@@ -6,8 +6,8 @@ import pytest
 
 from curation.config import BlendConfig, TrainConfig, fingerprint
 from curation.tokens.manifest import Manifest, ShardEntry, write_manifest
-from curation.tokens.megatron import read_indexed, write_indexed
-from curation.tokens.pack import append_eod, cut, write_packed
+from curation.tokens.pack import append_eod
+from curation.tokens.shard import write_shard
 
 VOCABULARY_SIZE = 32
 EOD = 0
@@ -31,6 +31,7 @@ def write_shards(tmp_path: Path) -> Callable[..., Path]:
             eod_id=EOD,
             dtype="uint16",
             sequence_length=16,
+            packing="concatenate",
             blend_fingerprint=fingerprint(BlendConfig()),
             n_documents=sum(entry.n_documents for entry in entries),
             n_tokens=sum(entry.n_tokens for entry in entries),
@@ -77,15 +78,4 @@ def single_thread():
 
 def _write_shard(folder: Path, name: str, documents: Documents) -> ShardEntry:
     arrays = append_eod([np.array(document, np.uint16) for document in documents], EOD)
-    indexed = write_indexed(folder / name, arrays, np.uint16)
-    rows = cut(read_indexed(folder / name), sequence_length=16)
-    packed = write_packed(folder / f"{name}.parquet", rows, np.uint16)
-    return ShardEntry(
-        name=name,
-        n_documents=indexed.n_documents,
-        n_tokens=indexed.n_tokens,
-        n_sequences=packed.n_sequences,
-        sha256_bin=indexed.sha256_bin,
-        sha256_idx=indexed.sha256_idx,
-        sha256_parquet=packed.sha256,
-    )
+    return write_shard(folder, name, arrays, np.uint16, sequence_length=16, packing="concatenate")

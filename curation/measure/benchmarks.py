@@ -17,9 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
+from curation.config import MeasureConfig
 from curation.errors import InputError
-from curation.measure.ngrams import covered, ngram_hashes, word_hashes
+from curation.measure.ngrams import Sieve, covered, ngram_hashes, sieve_of, word_hashes
 from curation.measure.words import Hashes
+from curation.tokens.files import sha256_of
 
 LEAST, MOST = 8, 13
 """Words of the shortest and of the longest n-gram."""
@@ -32,6 +34,8 @@ class Benchmarks:
     known: dict[int, Hashes]
     """Sorted hashes by number of words."""
     n_items: int
+    sieves: dict[int, Sieve]
+    """By number of words, what most n-grams that are not known fall through."""
     n_short: int
     """Items of fewer than `LEAST` words, which cannot be told from chance."""
 
@@ -41,7 +45,7 @@ class Benchmarks:
             return 0.0
         marks = np.zeros(words.size, np.bool_)
         for n, known in self.known.items():
-            marks |= covered(words, n, known)
+            marks |= covered(words, n, known, self.sieves[n])
         return float(marks.mean())
 
 
@@ -57,7 +61,7 @@ def benchmarks_of(items: Iterable[str]) -> Benchmarks:
         else:
             found[n].append(ngram_hashes(words, n))
     known = {n: np.unique(np.concatenate(parts)) for n, parts in found.items() if parts}
-    return Benchmarks(known, n_items, n_short)
+    return Benchmarks(known, n_items, {n: sieve_of(one) for n, one in known.items()}, n_short)
 
 
 @lru_cache(maxsize=4)
@@ -72,6 +76,16 @@ def load_benchmarks(files: tuple[str, ...], fields: tuple[str, ...]) -> Benchmar
         InputError: a file is missing or not JSON lines, or none of its items has such a text.
     """
     return benchmarks_of(text for file in files for text in _texts(Path(file), fields))
+
+
+def identity_of_benchmarks(conf: MeasureConfig) -> list[str]:
+    """Hashes of the files of benchmark items, which their names do not tell.
+
+    Raises:
+        As `load_benchmarks`.
+    """
+    load_benchmarks(conf.benchmarks, conf.benchmark_fields)
+    return [sha256_of(Path(file)) for file in conf.benchmarks]
 
 
 def _texts(file: Path, fields: Sequence[str]) -> Iterator[str]:

@@ -3,13 +3,19 @@
 import gzip
 import json
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curation.config import MeasureConfig, RunConfig
 from curation.errors import InputError
-from curation.gates.benchmarks import benchmarks_of, load_benchmarks
+from curation.measure.benchmarks import benchmarks_of, load_benchmarks
+from curation.measure.kernel import INPUT, instruments, measure_batch
+from curation.measure.language import load_language_model
 from curation.measure.ngrams import word_hashes
+from curation.measure.stage import identity
+from curation.model_store import language_model_path
 
 LONG = (
     "A train leaves the station at nine in the morning and travels for three hours at sixty "
@@ -69,3 +75,37 @@ def test_a_file_that_is_no_benchmark_is_named(tmp_path, content):
         load_benchmarks((str(file),), ("question",))
     with pytest.raises(InputError, match="gone"):
         load_benchmarks((str(tmp_path / "gone.jsonl"),), ("question",))
+
+
+def test_the_sieve_lets_no_item_fall_through():
+    items = [f"{LONG} {n} {' '.join(str(n * k) for k in range(9))}" for n in range(3_000)]
+    known = benchmarks_of(items)
+    assert all(known.overlap_frac(word_hashes(item)) == 1 for item in items)
+    assert max(sieve.mean() for sieve in known.sieves.values()) <= 1 / 16
+
+
+def test_pages_are_measured_only_where_items_are_named(tmp_path):
+    file = tmp_path / "a.jsonl"
+    file.write_text(json.dumps({"question": LONG}))
+    assert _frac_of_page(f"Read this. {LONG}", MeasureConfig()) is None
+    asked = MeasureConfig(benchmarks=(str(file),))
+    n = len(LONG.split())
+    assert _frac_of_page(f"Read this. {LONG}", asked) == pytest.approx(n / (n + 2))
+    assert _frac_of_page("Read that.", asked) == 0
+
+
+def _frac_of_page(text, conf):
+    tools = instruments(conf, load_language_model(str(language_model_path())))
+    page = dict.fromkeys(INPUT.columns.names, "x") | {"text": text}
+    batch = pa.RecordBatch.from_pylist([page], schema=INPUT.columns)
+    return measure_batch(batch, tools)["benchmark_frac"][0].as_py()
+
+
+def test_other_items_measure_anew(tmp_path):
+    file = tmp_path / "a.jsonl"
+    told = []
+    for text in (LONG, SHORT):
+        file.write_text(json.dumps({"question": text}))
+        told.append(identity(RunConfig(measure={"benchmarks": [str(file)]})))
+    assert told[0] != told[1]
+    assert "benchmarks" not in identity(RunConfig())
