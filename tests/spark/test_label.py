@@ -336,7 +336,7 @@ def test_a_constant_member_does_not_make_all_documents_high(spark):
     both = buckets(spark, conf("a", "b"), a=n, b=[0.5] * 40)
     alone = buckets(spark, conf("a"), a=n)
     assert [row["bucket"] for row in both] == [row["bucket"] for row in alone]
-    assert {row["buckets"]["b"] for row in both} == {19}
+    assert {tuple(row["buckets"]) for row in both} == {("a",)}
 
 
 @pytest.mark.parametrize("n_equal", [93, 97])
@@ -399,7 +399,7 @@ def test_cuts_of_one_crawl_for_all_are_not_compared_with_themselves(spark):
     assert label_drift(frame, found, cuts, 1, settings).count() == 0
 
 
-@pytest.mark.parametrize("other", ["a, c", "a, b by the cuts of c1", None])
+@pytest.mark.parametrize("other", ["a, b by the cuts of c1", None])
 def test_cuts_of_another_combination_are_not_compared(spark, other):
     settings = LabelConfig(members=("a", "b"), ensemble="mean_rank", preset="none")
     frame = scored(spark, a=[float(i) for i in range(20)], b=[float(i % 7) for i in range(20)])
@@ -418,11 +418,6 @@ def test_ranks_by_the_cuts_of_a_crawl_are_another_combination():
     settings = {"members": ("b", "a"), "ensemble": "mean_rank"}
     assert combines(LabelConfig(**settings)) == "a, b"
     assert combines(LabelConfig(**settings, cuts_from="c1")) == "a, b by the cuts of c1"
-
-
-def test_a_member_that_tells_nobody_apart_has_no_bucket(spark):
-    found = buckets(spark, conf("a", "b"), a=[float(i) for i in range(20)], b=[0.5] * 20)
-    assert {tuple(sorted(row["buckets"])) for row in found} == {("a",)}
 
 
 def test_cuts_of_other_models_or_members_are_not_compared(spark):
