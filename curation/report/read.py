@@ -200,8 +200,8 @@ class RuleCost:
     n_last: int
     """Documents that fail no other rule: what would come back without it."""
     last_words: int
-    by_label: Mapping[str, int]
-    """Documents that fail it, by label."""
+    by_label: Mapping[str, tuple[int, float]]
+    """Documents that fail it, and their words as a share of the label's, by label."""
 
 
 def rule_costs(run: Run) -> list[RuleCost]:
@@ -211,12 +211,21 @@ def rule_costs(run: Run) -> list[RuleCost]:
     """
     return run.rows(
         lambda rule, n, words, n_last, last_words, by_label: RuleCost(
-            rule, n, words, n_last, last_words, dict(by_label)
+            rule,
+            n,
+            words,
+            n_last,
+            last_words,
+            {label: (of["n"], of["share"]) for label, of in by_label.items()},
         ),
-        "WITH failed AS (SELECT unnest(drop_reasons) AS rule, len(drop_reasons) = 1 AS alone, "
-        "label, n_words FROM labels JOIN documents USING (doc_id)), "
-        "by_label AS (SELECT rule, map(list(label), list(n)) AS labels FROM "
-        "(SELECT rule, label, count(*) AS n FROM failed GROUP BY rule, label) GROUP BY rule) "
+        "WITH labelled AS (SELECT label, drop_reasons, n_words FROM labels JOIN documents "
+        "USING (doc_id)), "
+        "sizes AS (SELECT label, sum(n_words) AS words FROM labelled GROUP BY label), "
+        "failed AS (SELECT unnest(drop_reasons) AS rule, len(drop_reasons) = 1 AS alone, "
+        "label, n_words FROM labelled), "
+        "by_label AS (SELECT rule, map(list(label), list({n: n, share: share})) AS labels FROM "
+        "(SELECT rule, label, count(*) AS n, sum(n_words) / any_value(words) AS share "
+        "FROM failed JOIN sizes USING (label) GROUP BY rule, label) GROUP BY rule) "
         "SELECT rule, count(*), sum(n_words)::BIGINT, count(*) FILTER (alone), "
         "coalesce(sum(n_words) FILTER (alone), 0)::BIGINT, any_value(labels) "
         "FROM failed JOIN by_label USING (rule) GROUP BY rule ORDER BY count(*) DESC, rule",

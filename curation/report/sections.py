@@ -204,14 +204,19 @@ def rules(run: Run) -> Section:
                *(Column(label.capitalize()) for label in labels))  # fmt: skip
     rows = [
         [one_line(c.rule, 40), f"{c.n_alone:,}", compact(c.alone_words), f"{c.n_last:,}",
-         compact(c.last_words), *(f"{c.by_label.get(label, 0):,}" for label in labels)]
+         compact(c.last_words), *(_of_label(*c.by_label.get(label, (0, 0.0))) for label in labels)]
         for c in costs
     ]  # fmt: skip
     note = (
         "Documents that fail a rule, and those that fail no other (last): what would come back "
-        "without it. Exempt labels are counted too. Other presets and bounds: curation rules."
+        "without it. By label: documents that fail it, and their share of the label's words. "
+        "Exempt labels are counted too. Other presets and bounds: curation rules."
     )
     return Section("Heuristic rules", note, (), grid(columns, rows))
+
+
+def _of_label(n_documents: int, share: float) -> str:
+    return f"{n_documents:,} ({percent(share)})" if n_documents else "0"
 
 
 def generation(run: Run) -> Section:

@@ -163,11 +163,15 @@ def test_a_path_with_quotes_and_brackets_is_read(whole_run):
 
 def test_rules_cost_what_fails_them_alone_and_last(whole):
     first, second = read.rule_costs(whole)
-    words = {doc: SIZES[doc][1] for doc in ("d0", "d3")}
+    words = {doc: SIZES[doc][1] for doc in ("d0", "d1", "d3")}
+    of_low = words["d3"] / (words["d1"] + words["d3"])
     assert first == read.RuleCost(
-        "too_few_words", 2, words["d0"] + words["d3"], 1, words["d0"], {"high": 1, "low": 1}
+        "too_few_words", 2, words["d0"] + words["d3"], 1, words["d0"],
+        {"high": (1, 1.0), "low": (1, pytest.approx(of_low))},
+    )  # fmt: skip
+    assert second == read.RuleCost(
+        "toxic", 1, words["d3"], 0, 0, {"low": (1, pytest.approx(of_low))}
     )
-    assert second == read.RuleCost("toxic", 1, words["d3"], 0, 0, {"low": 1})
 
 
 def test_corpora_of_dialogues_are_there_by_name(whole, half_run):
