@@ -713,14 +713,21 @@ class TokensConfig(Section):
 
 
 class TrainConfig(Section):
-    """A small Llama on the shards (models.train)."""
+    """A language model on the shards (models.train)."""
 
+    architecture: Literal["llama", "mistral", "qwen2", "qwen3"] = "llama"
+    """Class of Hugging Face transformers that is built, of the shape below."""
+    init_from: str = ""
+    """Folder of a causal model of transformers to go on training, instead of random weights; its
+    shape counts, not the settings of one."""
     hidden_size: Annotated[int, Field(ge=16)] = 96
     """Width of the model."""
     n_layers: Positive = 2
     """Decoder layers."""
     n_heads: Positive = 4
     """Attention heads; divides `hidden_size`."""
+    n_kv_heads: Count = 0
+    """Heads of keys and values, which divide `n_heads`; 0: as many."""
     sequence_length: Annotated[int, Field(ge=16)] = 256
     """Tokens a sequence seen by the model."""
     batch_size: Positive = 8
@@ -730,9 +737,16 @@ class TrainConfig(Section):
     n_steps: Positive = 40
     """Optimizer steps."""
     learning_rate: Annotated[float, Field(gt=0.0, le=1.0)] = 3e-3
-    """Peak learning rate; linear warm-up, then cosine to a tenth."""
+    """Peak learning rate."""
     warmup_steps: Count = 5
-    """Steps of the warm-up."""
+    """Steps of a linear warm-up."""
+    schedule: Literal["cosine", "wsd"] = "cosine"
+    """After the warm-up: half a cosine to the end; or the peak, and in the last `decay_frac` of
+    the steps a fall as 1 - sqrt of what is done of them (warm-up, stable, decay: 2405.18392)."""
+    decay_frac: Fraction = 0.2
+    """Share of all steps that `wsd` falls in."""
+    final_frac: Fraction = 0.1
+    """Learning rate at the end, as a share of the peak."""
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.1
     """AdamW weight decay. 2412.02595, appendix D."""
     max_grad_norm: Annotated[float, Field(gt=0.0)] = 1.0
@@ -750,6 +764,10 @@ class TrainConfig(Section):
             raise ValueError(
                 f"hidden_size must be a multiple of 2 * n_heads (rotary embeddings turn pairs), "
                 f"found {self.hidden_size} and {self.n_heads}"
+            )
+        if self.n_kv_heads and self.n_heads % self.n_kv_heads:
+            raise ValueError(
+                f"n_kv_heads must divide n_heads, found {self.n_kv_heads} and {self.n_heads}"
             )
         if self.batch_size % self.micro_batch_size:
             raise ValueError(

@@ -90,7 +90,7 @@ def dataflow_page() -> str:
         "| stage | reads | writes | unit | runs on | what it does |\n|---|---|---|---|---|---|\n"
         + rows
     )
-    last = f"| `{TRAIN}` | `shards` | checkpoint, log | run | CPU or GPU | A small Llama. |\n"
+    last = f"| `{TRAIN}` | `shards` | checkpoint, log | run | CPU or GPU | A language model. |\n"
     return head + picture + table + last
 
 

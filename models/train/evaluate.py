@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
-from transformers import LlamaForCausalLM
+from transformers import PreTrainedModel
 
 from models.train.data import SampleLoader
 from models.train.step import Batch, count_targets, split_batch, token_loss
@@ -35,7 +35,7 @@ class Evaluation:
         return self.loss_nats / (math.log(2) * n_bytes)
 
 
-def evaluate(model: LlamaForCausalLM, batches: Iterable[Batch]) -> Evaluation:
+def evaluate(model: PreTrainedModel, batches: Iterable[Batch]) -> Evaluation:
     """Loss of `model` on `batches`; the model is left in the mode it was in."""
     loss_nats, n_tokens, was_training = 0.0, 0, model.training
     model.train(False)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from curation.config import RunConfig, TrainConfig, fingerprint
 from curation.errors import EnvironmentFault, InputError
+from curation.tokens.files import sha256_of
 from curation.tokens.manifest import Manifest, read_manifest
 
 IDENTITY = "identity"
@@ -43,7 +44,15 @@ def settings_of(conf: TrainConfig, manifest: Manifest) -> Settings:
     How often checkpoints are written is no part of it.
     """
     settings: Settings = conf.model_dump(mode="json", exclude={"checkpoint_every"})
+    if conf.init_from:
+        settings["init_weights"] = fingerprint(_weights(Path(conf.init_from).expanduser()))
     return settings | {"tokens": fingerprint(manifest)}
+
+
+def _weights(folder: Path) -> dict[str, str]:
+    """Hashes of a model's files by name: which weights training begins with."""
+    files = (*folder.glob("*.safetensors"), *folder.glob("*.bin"), folder / "config.json")
+    return {file.name: sha256_of(file) for file in sorted(files) if file.is_file()}
 
 
 def check_shards(conf: RunConfig, manifest: Manifest) -> None:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from transformers import LlamaForCausalLM
+from transformers import PreTrainedModel
+from transformers.utils.logging import disable_progress_bar
 
 from curation.config import TrainConfig
 from curation.errors import EnvironmentFault
@@ -31,6 +32,8 @@ from models.train.optim import build_optimizer, learning_rate, set_learning_rate
 from models.train.step import split_batch, train_step
 
 LOG = "log.jsonl"
+HF_FOLDER = "hf"
+"""Where a finished model lies as transformers' `from_pretrained` and vLLM take it."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class _Run:
 
     conf: TrainConfig
     settings: Settings
-    model: LlamaForCausalLM
+    model: PreTrainedModel
     optimizer: torch.optim.AdamW
     loader: SampleLoader
 
@@ -74,6 +77,8 @@ def train(
     on_step: Callable[[StepRecord], None] | None = None,
 ) -> TrainResult:
     """Train on the shards beside `manifest_path` into `out/checkpoint.pt` and `out/log.jsonl`.
+
+    The finished model lies in `out/hf` too, as `from_pretrained` takes it.
 
     Where `out` holds a checkpoint of this run, training goes on from there, and the log is cut
     back to it; where the run is finished, nothing is done. A first start reads every shard once
@@ -135,10 +140,17 @@ def _advance(
             if step % run.conf.checkpoint_every == 0 or step == run.conf.n_steps:
                 checkpoint = _snapshot(run, record)
                 sync_log(log)
+                if step == run.conf.n_steps:  # before the checkpoint that says that all is done
+                    _export(run.model, out / HF_FOLDER)
                 save_checkpoint(checkpoint, out / CHECKPOINT)
             on_step(record)
     assert checkpoint is not None
     return checkpoint
+
+
+def _export(model: PreTrainedModel, folder: Path) -> None:
+    disable_progress_bar()  # type: ignore[no-untyped-call, unused-ignore]
+    model.save_pretrained(folder)
 
 
 def _step(run: _Run, step: int) -> StepRecord:

@@ -1,47 +1,113 @@
-"""A small Llama with tied embeddings."""
+"""The language model that is trained: a class of transformers, from a shape or from a folder."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any, cast
+
 import torch
 from torch import nn
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 
 from curation.config import TrainConfig
+from curation.errors import InputError
+from curation.tokens.files import sha256_of
 from curation.tokens.manifest import Manifest
 
+_OF_ARCHITECTURE: dict[str, dict[str, Any]] = {
+    # Its window of 4,096 would cut attention in longer sequences.
+    "mistral": {"sliding_window": None},
+}
+"""What a class has of its own by default and we do not want."""
 
-def build_model(conf: TrainConfig, manifest: Manifest) -> LlamaForCausalLM:
-    """A Llama of `conf`'s shape over the manifest's vocabulary, weights drawn from `conf.seed`.
 
-    Float32, on `conf.device`; the weights are drawn on the CPU, so they are the same everywhere.
-    The CPU's random state is left as it was.
+def build_model(conf: TrainConfig, manifest: Manifest) -> PreTrainedModel:
+    """The model of `conf` over the manifest's vocabulary, float32, on `conf.device`.
+
+    Random weights are drawn from `conf.seed` on the CPU, so they are the same everywhere; the CPU's
+    random state is left as it was.
+
+    Raises:
+        InputError: `conf.init_from` has no such model, or one that does not fit the tokens.
     """
-    shape = llama_config(conf, vocabulary_size=manifest.vocabulary_size, eod_id=manifest.eod_id)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(conf.seed)
-        model: LlamaForCausalLM = LlamaForCausalLM(shape)  # type: ignore[no-untyped-call]
+    if conf.init_from:
+        model = _loaded(Path(conf.init_from).expanduser(), conf, manifest)
+    else:
+        model = _drawn(conf, manifest)
     # Not `model.to`: transformers wraps it in a way that hides its type.
     nn.Module.to(model, conf.device)
     return model
 
 
-def llama_config(conf: TrainConfig, *, vocabulary_size: int, eod_id: int) -> LlamaConfig:
-    """Shape of the model. The feed-forward width is 8/3 of the width, as SwiGLU wants it.
+def _drawn(conf: TrainConfig, manifest: Manifest) -> PreTrainedModel:
+    shape = model_config(conf, vocabulary_size=manifest.vocabulary_size, eod_id=manifest.eod_id)
+    loader: Any = AutoModelForCausalLM
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(conf.seed)
+        return cast(PreTrainedModel, loader.from_config(shape, dtype=torch.float32))
+
+
+def model_config(conf: TrainConfig, *, vocabulary_size: int, eod_id: int) -> PretrainedConfig:
+    """Shape of the model, embeddings tied. The feed-forward width is 8/3 of the width.
 
     Source: Shazeer 2020, "GLU variants improve transformer"; Touvron et al. 2023 (Llama), 2.2.
     """
-    return LlamaConfig(
+    made: PretrainedConfig = AutoConfig.for_model(
+        conf.architecture,
         vocab_size=vocabulary_size,
         hidden_size=conf.hidden_size,
         intermediate_size=_rounded_up(8 * conf.hidden_size // 3, 32),
         num_hidden_layers=conf.n_layers,
         num_attention_heads=conf.n_heads,
+        num_key_value_heads=conf.n_kv_heads or conf.n_heads,
+        head_dim=conf.hidden_size // conf.n_heads,
         max_position_embeddings=conf.sequence_length,
         tie_word_embeddings=True,
         use_cache=False,
         bos_token_id=None,
         eos_token_id=eod_id,
+        **_OF_ARCHITECTURE.get(conf.architecture, {}),
     )
+    return made
+
+
+def _loaded(folder: Path, conf: TrainConfig, manifest: Manifest) -> PreTrainedModel:
+    if not (folder / "config.json").is_file():
+        raise InputError(f"train.init_from: {folder} has no config.json; name a model's folder")
+    loader: Any = AutoModelForCausalLM
+    try:
+        model = loader.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+    except (OSError, ValueError) as error:
+        said = " ".join(str(error).split())[:300]
+        raise InputError(f"train.init_from: {folder}: {said}") from error
+    _check_fits(model.config, folder, conf, manifest)
+    return cast(PreTrainedModel, model)
+
+
+def _check_fits(
+    config: PretrainedConfig, folder: Path, conf: TrainConfig, manifest: Manifest
+) -> None:
+    """Refuse a model that reads other tokens, or fewer at a time, than it is to be given.
+
+    Raises:
+        InputError: its tokenizer, its vocabulary or its positions do not fit.
+    """
+    where, tokenizer = f"train.init_from: {folder}", folder / "tokenizer.json"
+    if tokenizer.is_file() and sha256_of(tokenizer) != manifest.tokenizer_sha256:
+        raise InputError(
+            f"{where}: its tokenizer.json is not {manifest.tokenizer}, with which the shards were "
+            "made; run s09 with tokens.tokenizer set to that folder"
+        )
+    if config.vocab_size < manifest.vocabulary_size:
+        raise InputError(
+            f"{where}: a vocabulary of {config.vocab_size}, the shards have one of "
+            f"{manifest.vocabulary_size}"
+        )
+    longest = getattr(config, "max_position_embeddings", None)
+    if longest is not None and conf.sequence_length > longest:
+        raise InputError(
+            f"{where}: takes {longest} tokens, train.sequence_length is {conf.sequence_length}"
+        )
 
 
 def _rounded_up(value: int, multiple: int) -> int:

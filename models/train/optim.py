@@ -13,8 +13,6 @@ BETAS = (0.9, 0.95)
 """Source: 2412.02595, appendix D."""
 EPS = 1e-8
 """Source: 2412.02595, appendix D."""
-FINAL_FRAC = 0.1
-"""Learning rate of the last step, as a share of the peak."""
 
 
 def build_optimizer(model: nn.Module, conf: TrainConfig) -> torch.optim.AdamW:
@@ -30,14 +28,27 @@ def build_optimizer(model: nn.Module, conf: TrainConfig) -> torch.optim.AdamW:
 def learning_rate(step: int, conf: TrainConfig) -> float:
     """Learning rate of step `step`, counted from 1.
 
-    Linear from peak / warmup_steps to the peak at step warmup_steps, then half a cosine down to a
-    tenth of the peak at step n_steps.
+    Linear from peak / warmup_steps to the peak at step warmup_steps, then down to `final_frac` of
+    the peak at step n_steps, by half a cosine; or, for `wsd`, after a plateau, as 1 - sqrt of what
+    is done of the decay. A plateau that ends before the warm-up does is none.
+    Source of wsd: Haegele et al. 2024 (2405.18392), section 3.
     """
     if step <= conf.warmup_steps:
         return conf.learning_rate * step / conf.warmup_steps
+    left = _cosine(step, conf) if conf.schedule == "cosine" else _wsd(step, conf)
+    return conf.learning_rate * (conf.final_frac + (1 - conf.final_frac) * left)
+
+
+def _cosine(step: int, conf: TrainConfig) -> float:
     done_frac = (step - conf.warmup_steps) / (conf.n_steps - conf.warmup_steps)
-    cosine = (1 + math.cos(math.pi * min(1.0, done_frac))) / 2
-    return conf.learning_rate * (FINAL_FRAC + (1 - FINAL_FRAC) * cosine)
+    return (1 + math.cos(math.pi * min(1.0, done_frac))) / 2
+
+
+def _wsd(step: int, conf: TrainConfig) -> float:
+    first = max(conf.warmup_steps, conf.n_steps - round(conf.decay_frac * conf.n_steps))
+    if step <= first:
+        return 1.0
+    return 1.0 - math.sqrt(min(1.0, (step - first) / (conf.n_steps - first)))
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, value: float) -> None:

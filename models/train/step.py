@@ -8,12 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from transformers import LlamaForCausalLM
+from transformers import PreTrainedModel
 
 from curation.errors import InputError, TrainingDiverged
 from models.train.loss import summed_cross_entropy
@@ -57,21 +58,20 @@ def count_targets(batches: Sequence[Batch]) -> int:
     return sum(int((batch.targets_BT != IGNORED).sum()) for batch in batches)
 
 
-def token_loss(model: LlamaForCausalLM, batch: Batch) -> Tensor:
+def token_loss(model: PreTrainedModel, batch: Batch) -> Tensor:
     """Summed cross-entropy in nats over the targets of `batch` that count.
 
     The sum, not the mean: micro-batches hold different numbers of real tokens, and a mean of
     means would weight them wrongly.
     """
-    hidden_BTH = model.model(batch.inputs_BT, use_cache=False).last_hidden_state
+    hidden_BTH = model.base_model(batch.inputs_BT, use_cache=False).last_hidden_state
     counts_BT = batch.targets_BT != IGNORED
-    return summed_cross_entropy(
-        hidden_BTH[counts_BT], model.lm_head.weight, batch.targets_BT[counts_BT]
-    )
+    head = cast(Any, model).get_output_embeddings()
+    return summed_cross_entropy(hidden_BTH[counts_BT], head.weight, batch.targets_BT[counts_BT])
 
 
 def train_step(
-    model: LlamaForCausalLM,
+    model: PreTrainedModel,
     optimizer: torch.optim.Optimizer,
     micro_batches: Sequence[Batch],
     *,
@@ -101,7 +101,7 @@ def train_step(
     return StepOutcome(loss, grad_norm, n_tokens)
 
 
-def _accumulate(model: LlamaForCausalLM, batch: Batch, n_tokens: int) -> float:
+def _accumulate(model: PreTrainedModel, batch: Batch, n_tokens: int) -> float:
     """Add the gradient of one micro-batch; its part of the mean loss."""
     loss = token_loss(model, batch) / n_tokens
     torch.autograd.backward(loss)

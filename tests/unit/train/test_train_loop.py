@@ -4,7 +4,7 @@ from itertools import pairwise
 import pytest
 
 torch = pytest.importorskip("torch", reason="no torch")
-pytest.importorskip("transformers", reason="no transformers")
+transformers = pytest.importorskip("transformers", reason="no transformers")
 
 from curation.errors import EnvironmentFault, InputError, TrainingDiverged  # noqa: E402
 from curation.tokens.manifest import read_manifest  # noqa: E402
@@ -139,13 +139,25 @@ def test_a_log_shorter_than_its_checkpoint_is_refused(toy_conf, manifest_path, t
 def test_a_finished_run_does_nothing(toy_conf, manifest_path, tmp_path):
     out = tmp_path / "model"
     first = train(toy_conf, manifest_path, out)
-    files = {path.name: path.read_bytes() for path in out.iterdir()}
+    files = _files(out)
     steps = []
     # Not even the shards are needed.
     (manifest_path.parent / "shard-00000.bin").unlink()
     assert train(toy_conf, manifest_path, out, on_step=steps.append) == first
     assert steps == []
-    assert {path.name: path.read_bytes() for path in out.iterdir()} == files
+    assert _files(out) == files
+
+
+def _files(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_finished_model_lies_as_transformers_takes_it(toy_conf, manifest_path, tmp_path):
+    out = tmp_path / "model"
+    train(toy_conf, manifest_path, out)
+    state = torch.load(out / "checkpoint.pt", weights_only=True)["model"]
+    model = transformers.AutoModelForCausalLM.from_pretrained(out / "hf")
+    assert all(torch.equal(model.state_dict()[name], state[name]) for name in state)
 
 
 def test_a_folder_of_another_configuration_is_refused(toy_conf, manifest_path, tmp_path):

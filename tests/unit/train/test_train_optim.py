@@ -27,3 +27,18 @@ def test_a_run_shorter_than_its_warm_up_never_reaches_the_peak():
 
 def test_a_run_that_ends_with_its_warm_up_ends_at_the_peak():
     assert _rates(n_steps=2, warmup_steps=2) == [0.5, 1.0]
+
+
+def test_a_plateau_ends_in_a_fall_as_one_less_the_root():
+    rates = _rates(n_steps=10, warmup_steps=2, schedule="wsd", decay_frac=0.4, final_frac=0.0)
+    fall = [1 - (k / 4) ** 0.5 for k in (1, 2, 3, 4)]
+    assert rates == pytest.approx([0.5, 1.0, 1.0, 1.0, 1.0, 1.0, *fall])
+
+
+def test_a_fall_longer_than_what_the_warm_up_leaves_begins_behind_it():
+    rates = _rates(n_steps=4, warmup_steps=2, schedule="wsd", decay_frac=1.0, final_frac=0.5)
+    assert rates == pytest.approx([0.5, 1.0, 1 - 0.5 * 0.5**0.5, 0.5])
+
+
+def test_without_a_fall_the_plateau_goes_on_to_the_end():
+    assert _rates(n_steps=3, warmup_steps=1, schedule="wsd", decay_frac=0.0) == [1.0] * 3
