@@ -1,7 +1,8 @@
 """`python -m models.train --conf FILE [--set section.key=value] [--out DIR]`.
 
 Trains on DIR/tokens/manifest.json into DIR/model, as `curation run --only train` does. An error is
-one line and exit code 2.
+one line and exit code 2. On several processes, one a GPU: `torchrun --nproc-per-node N -m
+models.train ...`; all of them must see DIR.
 """
 
 from __future__ import annotations
@@ -9,12 +10,23 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
 
-from curation.config import load_config, overrides
+from curation.config import RunConfig, load_config, overrides
 from curation.errors import reported
 from curation.lock import locked
 from curation.tokens.manifest import read_manifest
-from models.train.folder import check_packages, manifest_path, mark_trained, open_folder
+from models.train.folder import (
+    check_packages,
+    manifest_path,
+    mark_trained,
+    model_folder,
+    open_folder,
+)
+
+if TYPE_CHECKING:
+    from models.train.parallel import Ranks
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -28,13 +40,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
         conf = load_config(options.conf, overrides(options.overrides, out=options.out))
         check_packages()
         read_manifest(manifest_path(conf))  # before anything is written
-        with locked(conf.out):
-            folder = open_folder(conf)
-            from models.train.loop import train
+        from models.train.parallel import open_ranks
 
-            result = train(conf.train, manifest_path(conf), folder)
+        with open_ranks(conf.train.device) as ranks:
+            _train(conf, ranks)
+
+
+def _train(conf: RunConfig, ranks: Ranks) -> None:
+    from models.train.loop import train
+
+    with locked(conf.out) if ranks.is_first else nullcontext():
+        if ranks.is_first:
+            open_folder(conf)
+        ranks.wait()
+        folder = model_folder(conf)
+        result = train(conf.train, manifest_path(conf), folder, ranks=ranks)
+        if ranks.is_first:
             mark_trained(folder)
-    sys.stdout.write(f"{result}\n")
+            sys.stdout.write(f"{result}\n")
 
 
 if __name__ == "__main__":

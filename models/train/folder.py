@@ -38,6 +38,11 @@ def manifest_path(conf: RunConfig) -> Path:
     return Path(conf.out, "tokens", "manifest.json")
 
 
+def model_folder(conf: RunConfig) -> Path:
+    """Where the run's model is trained."""
+    return Path(conf.out, "model")
+
+
 def settings_of(conf: TrainConfig, manifest: Manifest) -> Settings:
     """All that decides the weights: settings, and a fingerprint of the tokens.
 
@@ -82,7 +87,7 @@ def open_folder(conf: RunConfig) -> Path:
     manifest = read_manifest(manifest_path(conf))
     check_shards(conf, manifest)
     identity = fingerprint(settings_of(conf.train, manifest))
-    folder = Path(conf.out, "model")
+    folder = model_folder(conf)
     mark, aside = folder / IDENTITY, folder.with_name(f"model-{identity}")
     if mark.is_file() and mark.read_text() != identity:
         folder.rename(folder.with_name(f"model-{mark.read_text()}"))

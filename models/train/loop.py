@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +30,8 @@ from models.train.folder import CHECKPOINT, Settings, settings_of
 from models.train.log import StepRecord, append_record, cut_log, sync_log
 from models.train.model import build_model
 from models.train.optim import build_optimizer, learning_rate, set_learning_rate
-from models.train.step import split_batch, train_step
+from models.train.parallel import Ranks, check_batch
+from models.train.step import ALONE, split_batch, train_step
 
 LOG = "log.jsonl"
 HF_FOLDER = "hf"
@@ -67,6 +69,7 @@ class _Run:
     model: PreTrainedModel
     optimizer: torch.optim.AdamW
     loader: SampleLoader
+    ranks: Ranks
 
 
 def train(
@@ -75,6 +78,7 @@ def train(
     out: Path,
     *,
     on_step: Callable[[StepRecord], None] | None = None,
+    ranks: Ranks = ALONE,
 ) -> TrainResult:
     """Train on the shards beside `manifest_path` into `out/checkpoint.pt` and `out/log.jsonl`.
 
@@ -89,21 +93,25 @@ def train(
         manifest_path: A manifest, in the folder of its shards.
         out: Folder of the run; made where it is missing.
         on_step: Called after each step, when its line and its checkpoint are written.
+        ranks: Who trains together; all see the same `out`, and the first one alone writes there.
 
     Raises:
         EnvironmentFault: there is no GPU though `conf` asks for one.
+        ConfigError: the ranks cannot share a batch evenly.
         InputError: a shard is missing or damaged, the tokens are too few for one sample, or `out`
             holds another run.
         TrainingDiverged: the gradient is not finite; the last checkpoint stays good.
     """
     _check(conf)
+    check_batch(conf.batch_size, conf.micro_batch_size, ranks)
     manifest = read_manifest(manifest_path)
     settings, path = settings_of(conf, manifest), out / CHECKPOINT
     checkpoint = load_checkpoint(path, settings) if path.is_file() else None
     if checkpoint is None or checkpoint.step < conf.n_steps:
-        if checkpoint is None:
+        ranks.wait()  # none writes before all have read
+        if checkpoint is None and ranks.is_first:
             verify(manifest, manifest_path.parent, suffixes=("bin", "idx"))
-        run = _prepare(conf, manifest, manifest_path.parent, settings)
+        run = _prepare(conf, manifest, manifest_path.parent, settings, ranks)
         checkpoint = _advance(run, checkpoint, out, on_step or (lambda record: None))
     n_tokens = conf.n_steps * conf.batch_size * conf.sequence_length
     return TrainResult(
@@ -116,11 +124,13 @@ def _check(conf: TrainConfig) -> None:
         raise EnvironmentFault("train.device is cuda, but torch sees no GPU; set it to cpu")
 
 
-def _prepare(conf: TrainConfig, manifest: Manifest, folder: Path, settings: Settings) -> _Run:
+def _prepare(
+    conf: TrainConfig, manifest: Manifest, folder: Path, settings: Settings, ranks: Ranks
+) -> _Run:
     stream = open_stream(manifest, folder)
     loader = SampleLoader(stream, sequence_length=conf.sequence_length, seed=conf.seed)
     model = build_model(conf, manifest)
-    return _Run(conf, settings, model, build_optimizer(model, conf), loader)
+    return _Run(conf, settings, model, build_optimizer(model, conf), loader, ranks)
 
 
 def _advance(
@@ -132,20 +142,43 @@ def _advance(
         run.model.load_state_dict(checkpoint.model)
         run.optimizer.load_state_dict(checkpoint.optimizer)
         run.loader.load_state_dict(checkpoint.data)
-    cut_log(out / LOG, done)
-    with (out / LOG).open("a", encoding="utf-8") as log:
+    with _Writer(run, out, done) if run.ranks.is_first else nullcontext() as writer:
         for step in range(done + 1, run.conf.n_steps + 1):
             record = _step(run, step)
-            append_record(log, record)
-            if step % run.conf.checkpoint_every == 0 or step == run.conf.n_steps:
+            is_due = step % run.conf.checkpoint_every == 0 or step == run.conf.n_steps
+            if is_due:
                 checkpoint = _snapshot(run, record)
-                sync_log(log)
-                if step == run.conf.n_steps:  # before the checkpoint that says that all is done
-                    _export(run.model, out / HF_FOLDER)
-                save_checkpoint(checkpoint, out / CHECKPOINT)
+            if writer:
+                writer.write(record, checkpoint if is_due else None)
             on_step(record)
+    run.ranks.wait()
     assert checkpoint is not None
     return checkpoint
+
+
+class _Writer:
+    """Log, checkpoints and finished model of a run."""
+
+    def __init__(self, run: _Run, out: Path, done: int) -> None:
+        cut_log(out / LOG, done)
+        self._run, self._out = run, out
+        self._log = (out / LOG).open("a", encoding="utf-8")
+
+    def write(self, record: StepRecord, checkpoint: Checkpoint | None) -> None:
+        """A step's line, and where there is one, its checkpoint, the line on disk before it."""
+        append_record(self._log, record)
+        if checkpoint is None:
+            return
+        sync_log(self._log)
+        if record.step == self._run.conf.n_steps:  # before what says that all is done
+            _export(self._run.model, self._out / HF_FOLDER)
+        save_checkpoint(checkpoint, self._out / CHECKPOINT)
+
+    def __enter__(self) -> _Writer:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._log.close()
 
 
 def _export(model: PreTrainedModel, folder: Path) -> None:
@@ -157,9 +190,11 @@ def _step(run: _Run, step: int) -> StepRecord:
     start_s = time.perf_counter()
     conf, rate = run.conf, learning_rate(step, run.conf)
     set_learning_rate(run.optimizer, rate)
-    samples = run.loader.take(conf.batch_size)
+    samples = run.ranks.part(run.loader.take(conf.batch_size))
     batches = split_batch(samples, conf.micro_batch_size, device=conf.device)
-    outcome = train_step(run.model, run.optimizer, batches, max_grad_norm=conf.max_grad_norm)
+    outcome = train_step(
+        run.model, run.optimizer, batches, max_grad_norm=conf.max_grad_norm, ranks=run.ranks
+    )
     tokens_per_s = outcome.n_tokens / (time.perf_counter() - start_s)
     n_seen = step * outcome.n_tokens
     return StepRecord(step, outcome.loss, rate, outcome.grad_norm, n_seen, tokens_per_s)

@@ -18,7 +18,9 @@ from transformers import PreTrainedModel
 
 from curation.errors import InputError, TrainingDiverged
 from models.train.loss import summed_cross_entropy
+from models.train.parallel import Ranks
 
+ALONE = Ranks()
 IGNORED = -100
 """Target of a position that is not learnt from, e.g. padding."""
 
@@ -76,20 +78,23 @@ def train_step(
     micro_batches: Sequence[Batch],
     *,
     max_grad_norm: float,
+    ranks: Ranks = ALONE,
 ) -> StepOutcome:
-    """One update from the mean loss over the tokens of all `micro_batches`.
+    """One update from the mean loss over the tokens of all `micro_batches` of all ranks.
 
-    How the sequences are cut into micro-batches changes the result by rounding only.
+    How the sequences are cut into micro-batches, and over how many ranks, changes the result by
+    rounding only; every rank makes the same update.
 
     Raises:
         InputError: no target counts.
         TrainingDiverged: the gradient is not finite; parameters and optimizer are untouched.
     """
-    n_tokens = count_targets(micro_batches)
+    n_tokens = int(ranks.total(count_targets(micro_batches)))
     if n_tokens == 0:
         raise InputError("a training step needs at least one target that is not ignored")
     optimizer.zero_grad()
-    loss = sum(_accumulate(model, batch, n_tokens) for batch in micro_batches)
+    loss = ranks.total(sum(_accumulate(model, batch, n_tokens) for batch in micro_batches))
+    ranks.sum_gradients(model)
     grad_norm = float(torch.nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm))
     if not math.isfinite(grad_norm):
         optimizer.zero_grad()
