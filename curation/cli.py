@@ -1,4 +1,4 @@
-"""The `curation` command: run, status, report, plan, query, rules, takedown, where."""
+"""The `curation` command: run, status, report, plan, query, rules, takedown, where, publish."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from curation.crawl.listing import State
 from curation.errors import InputError, reported
 from curation.lock import locked
 from curation.pipeline import TRAIN, Stage, select_stages
+from curation.publish.command import publish as publish_blend
 from curation.report.html import write_report
 from curation.report.planning import PLAN_COLUMNS, plan_cells
 from curation.report.query import run_query
@@ -253,6 +254,16 @@ def where(
     for name, value in (told | origin.facts).items():
         table.add_row(name, RichText(value))
     _console().print(table, markup=False)
+
+
+@app.command()
+def publish(
+    out: Folder,
+    target: Annotated[Path, typer.Argument(help="A new folder, or an empty one.")],
+) -> None:
+    """Write the blend as JSON lines, laid out as the published Nemotron-CC."""
+    tell = functools.partial(_console().print, markup=False, highlight=False, soft_wrap=True)
+    publish_blend(_run_folder(out), target, tell)
 
 
 @app.command(name="spark-defaults")

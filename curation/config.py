@@ -843,6 +843,13 @@ def fingerprint(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
 
 
+def settings_of_run(folder: Path) -> dict[str, Any]:
+    """Settings of the latest run in `folder`, as it wrote them; empty where it wrote none."""
+    file = folder / "run.yaml"
+    found = yaml.safe_load(file.read_text("utf-8")) if file.is_file() else None
+    return found if isinstance(found, dict) else {}
+
+
 def load_config(path: str, overrides: dict[str, Any] | None = None) -> RunConfig:
     """The run that the YAML file at `path` describes, with dotted `overrides` on top.
 

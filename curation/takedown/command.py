@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import yaml
 from pyspark.sql import DataFrame
 
-from curation.config import SparkConfig
+from curation.config import SparkConfig, settings_of_run
 from curation.errors import InputError
 from curation.report.html import write_report
 from curation.schemas import PAGES, TOMBSTONES
@@ -53,7 +51,8 @@ def take_down(folder: Path, asked: Takedown, tell: Tell) -> None:
         InputError: nothing is named, or the folder has no pages.
     """
     _check(folder, asked)
-    spark = open_session(_spark_conf(folder), "curation takedown", log=folder / "logs/spark.log")
+    conf = SparkConfig.model_validate(settings_of_run(folder).get("spark", {}))
+    spark = open_session(conf, "curation takedown", log=folder / "logs/spark.log")
     try:
         store = Store(spark, f"{folder}/tables")
         new = _asked_tombstones(store, asked)
@@ -72,13 +71,6 @@ def _check(folder: Path, asked: Takedown) -> None:
         raise InputError(f"{folder}: no pages to take down: s01_extract has not run here")
     if not asked.wanted and not (folder / "tables" / TOMBSTONES.name).is_dir():
         raise InputError("takedown: name what to take down: --url, --domain or --doc-id")
-
-
-def _spark_conf(folder: Path) -> SparkConfig:
-    """Section `spark` of the folder's latest run."""
-    file = folder / "run.yaml"
-    settings: dict[str, Any] = yaml.safe_load(file.read_text("utf-8")) if file.is_file() else {}
-    return SparkConfig.model_validate(settings.get("spark", {}))
 
 
 def _asked_tombstones(store: Store, asked: Takedown) -> DataFrame:

@@ -9,6 +9,8 @@ from runs import CONF, run, versions
 
 from curation.errors import InputError
 from curation.pipeline import STAGES
+from curation.publish.command import publish
+from curation.publish.files import read_part
 from curation.report.run import open_run
 from curation.report.where import where
 from curation.schemas import TABLES
@@ -228,3 +230,20 @@ def test_any_token_leads_back_to_its_document_and_to_how_it_was_made(golden_run,
         where(golden_run, "shard-99999:0")
     with pytest.raises(InputError, match=f"has {len(stored[0][1].tokens)} tokens"):
         where(golden_run, f"{stored[0][0]}:{len(stored[0][1].tokens)}")
+
+
+def test_the_blend_is_published_as_nemotron_cc_lies(golden_run, tables, tmp_path):
+    target = tmp_path / "published"
+    publish(golden_run, target, lambda text: None)
+    files = sorted(target.glob("quality=*/kind=*/kind2=*/demo-part-*.jsonl.zstd"))
+    found = sorted(
+        (row["id"], row["copy"], row["text"]) for file in files for row in read_part(file)
+    )
+    assert found == sorted(tables.rows(lambda *row: row, "SELECT id, copy, text FROM blend"))
+    by_folder = {str(file.parent.relative_to(target)) for file in files}
+    assert by_folder == {
+        str(path.relative_to(golden_run / "blend"))
+        for path in (golden_run / "blend").glob("quality=*/kind=*/kind2=*")
+    }
+    with pytest.raises(InputError, match="not empty"):
+        publish(golden_run, target, lambda text: None)

@@ -25,7 +25,7 @@ SPARK_FREE = (
     "sample",
     "report",
 )
-SPARK_ROOMS = {"spark", "dedup", "label", "takedown"}
+SPARK_ROOMS = {"spark", "dedup", "label", "takedown", "publish"}
 """Deduplication is joins and groups but for its kernels; labels are SQL alone."""
 PURE_IN_SPARK_ROOMS = {"spans.py", "combination.py", "selectors.py", "files.py"}
 MAY_IMPORT_SPARK = {

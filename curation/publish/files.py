@@ -1,0 +1,86 @@
+"""A file of the blend as one of JSON lines in the published form, and back. Pure.
+
+Layout and fields are those of Nemotron-CC (2412.02595; data.commoncrawl.org/contrib/Nemotron):
+`quality=Q/kind=K/kind2=K2/CRAWL-part-NNNNN.jsonl.zstd`, a line being an object with
+`warc_record_id`, `url`, `text` and `language`, which is three letters there (`eng`). Ours has `id`,
+`copy` and `source` besides. `warc_record_id` is no key: a page may have many generated texts.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curation.errors import InputError
+from curation.tokens.files import replacing
+
+FIELDS = ("warc_record_id", "url", "text", "language", "id", "copy", "source")
+"""Of a line, in their order; the first four are the published ones."""
+_LANGUAGES = {"en": "eng"}
+"""Published code of a language; others are written as the tables have them."""
+
+
+def part_name(crawl: str, number: int) -> str:
+    """Name of the part of that number, counted from 0 in each folder."""
+    return f"{crawl}-part-{number:05d}.jsonl.zstd"
+
+
+def write_part(source: Path, target: Path) -> int:
+    """Write the rows of a Parquet file of the blend to `target`, in their order; how many.
+
+    The file appears whole or not at all. One row group is in memory at a time.
+
+    Raises:
+        InputError: `source` is no file of the blend, or damaged.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    n_rows = 0
+    with replacing(target) as temporary, pa.CompressedOutputStream(str(temporary), "zstd") as out:
+        for rows in _groups(source):
+            out.write("".join(map(_line, rows)).encode("utf-8", "surrogatepass"))
+            n_rows += len(rows)
+    return n_rows
+
+
+def _groups(source: Path) -> Iterator[list[dict[str, Any]]]:
+    try:
+        with pq.ParquetFile(source) as file:
+            for group in range(file.num_row_groups):
+                yield file.read_row_group(group, columns=[*FIELDS]).to_pylist()
+    except (OSError, pa.ArrowException) as error:
+        said = " ".join(str(error).split())[:200]
+        raise InputError(f"{source}: not a file of the blend: {said}; run s08 again") from error
+
+
+def _line(row: dict[str, Any]) -> str:
+    told = row | {"language": _LANGUAGES.get(row["language"], row["language"])}
+    return json.dumps({name: told[name] for name in FIELDS}, ensure_ascii=False) + "\n"
+
+
+def read_part(path: Path) -> Iterator[dict[str, Any]]:
+    """Objects of the lines of `path`, `.jsonl.zstd` or `.jsonl.zst`, frames one behind the other
+    included.
+
+    Raises:
+        InputError: the file is missing, cut short, or a line of it is no JSON object.
+    """
+    n_read = 0
+    try:
+        with pa.input_stream(str(path), compression="zstd") as stream:
+            for line in io.TextIOWrapper(io.BufferedReader(cast(Any, stream)), encoding="utf-8"):
+                yield _object(json.loads(line))
+                n_read += 1
+    except (OSError, EOFError, ValueError) as error:
+        raise InputError(f"{path}: not readable after line {n_read}: {error}") from error
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError("no JSON object")
+    return value
