@@ -46,7 +46,7 @@ def tokenize(work: Work) -> Account:
         "order", "id", "copy"
     )
     folder = tokens_folder(work.conf.out)
-    work.write(map_partitions(sorted_rows, _writer(folder, work.conf.tokens), SHARDS), SHARDS)
+    work.write(map_partitions(sorted_rows, shard_writer(folder, work.conf.tokens), SHARDS), SHARDS)
     return _finish(work, folder, n_rows)
 
 
@@ -55,7 +55,7 @@ def tokens_folder(out: str) -> Path:
     return Path(out, "tokens")
 
 
-def _writer(folder: Path, conf: TokensConfig) -> PartitionKernel:
+def shard_writer(folder: Path, conf: TokensConfig) -> PartitionKernel:
     """Writes the one shard that a partition holds."""
 
     def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
