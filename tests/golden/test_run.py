@@ -235,7 +235,7 @@ def test_any_token_leads_back_to_its_document_and_to_how_it_was_made(golden_run,
 def test_the_blend_is_published_as_nemotron_cc_lies(golden_run, tables, tmp_path):
     target = tmp_path / "published"
     publish(golden_run, target, lambda text: None)
-    files = sorted(target.glob("quality=*/kind=*/kind2=*/demo-part-*.jsonl.zstd"))
+    files = sorted(target.glob("quality=*/kind=*/kind2=*/golden-part-*.jsonl.zstd"))
     found = sorted(
         (row["id"], row["copy"], row["text"]) for file in files for row in read_part(file)
     )
