@@ -28,7 +28,6 @@ import resource
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,6 +37,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import torch
 
+from bench.rounds import timed
 from bench.score_contestants import (
     BARE,
     KERNEL,
@@ -45,7 +45,6 @@ from bench.score_contestants import (
     SPARK,
     Load,
     Padded,
-    Run,
     Subject,
     contestants,
     make_load,
@@ -79,19 +78,6 @@ _JSONL = Path("../shared/data/crawl/gold.jsonl.gz")
 _TOKENS_PER_BATCH = {"cpu": 4_096, "cuda": 65_536}
 
 Seconds = Mapping[str, Sequence[float]]
-
-
-def timed(runs: Mapping[str, Run], n_rounds: int) -> dict[str, list[float]]:
-    """Seconds of each contestant, a value a round; each round begins with another one."""
-    found: dict[str, list[float]] = {name: [] for name in runs}
-    names = [*runs]
-    for number in range(n_rounds):
-        place = number % len(names)
-        for name in (*names[place:], *names[:place]):
-            begun = time.perf_counter()
-            runs[name]()
-            found[name].append(time.perf_counter() - begun)
-    return found
 
 
 def ratios(seconds: Seconds) -> dict[str, dict[str, float]]:

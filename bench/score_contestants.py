@@ -5,7 +5,7 @@ Shapes: B texts of one batch, T tokens of its longest text.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from pyspark.sql import SparkSession
 from transformers import pipeline
 
+from bench.rounds import Run
 from bench.score_models import load_for_pipeline, load_network, path_of
 from bench.score_texts import NAIVE_BATCH
 from bench.score_worker import PEAK_FILE, watched_kernel
@@ -35,7 +36,6 @@ from curation.spark.session import open_session
 
 KERNEL, SPARK, BARE, NAIVE = "kernel", "spark", "bare", "naive"
 
-Run = Callable[[], object]
 Padded = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Token ids and mask of one batch, both (B, T)."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
+
+from bench.rounds import of_device
 
 PEAK_FLOPS = {
     ("GB200",): 2_500e12,
@@ -25,14 +26,8 @@ alone) by words of the device's name, as in NVIDIA's data sheets; the first that
 
 
 def peak_flops(device_name: str) -> float | None:
-    """FLOP/s that a device of that name can do in half precision; None: not known.
-
-    A slice of a device (MIG) is not known: its name says nothing of its share of the units.
-    """
-    words = {*re.split(r"[\s-]+", device_name)}
-    if "MIG" in words:
-        return None
-    return next((peak for wanted, peak in PEAK_FLOPS.items() if words >= {*wanted}), None)
+    """FLOP/s that a device of that name can do in half precision; None: not known."""
+    return of_device(PEAK_FLOPS, device_name)
 
 
 def forward_flops(lengths: Sequence[int], *, n_params: int, n_layers: int, width: int) -> float:

@@ -33,6 +33,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
+from bench.rounds import turns
 from bench.score_texts import read_jsonl
 from bench.synth_requests import (
     Row,
@@ -174,10 +175,8 @@ def raced(
 ) -> dict[str, list[Done]]:
     """What each contestant did in each round; each round begins with another one."""
     found: dict[str, list[Done]] = {name: [] for name in runs}
-    names = [*runs]
     for number, rows in enumerate(rounds):
-        place = number % len(names)
-        for name in (*names[place:], *names[:place]):
+        for name in turns(runs, number):
             found[name].append(runs[name](rows))
             sys.stderr.write(f"round {number + 1}, {name}: {found[name][-1].seconds:.1f} s\n")
     return found

@@ -7,10 +7,10 @@ of a prompt, which come again, it may keep.
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bench.rounds import of_device
 from bench.score_texts import repeated
 from curation.config import SynthConfig
 from curation.errors import InputError
@@ -76,10 +76,7 @@ def shuffled(rows: Sequence[Row]) -> list[Row]:
 
 def peak_bytes(device_name: str) -> float | None:
     """Bytes a second that a device of that name reads from its memory; None: not known."""
-    words = {*re.split(r"[\s-]+", device_name)}
-    if "MIG" in words:
-        return None
-    return next((peak for wanted, peak in PEAK_BYTES.items() if words >= {*wanted}), None)
+    return of_device(PEAK_BYTES, device_name)
 
 
 def kv_bytes_per_token(config: Mapping[str, Any], bytes_each: int) -> int:

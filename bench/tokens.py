@@ -23,8 +23,7 @@ import resource
 import statistics
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +33,7 @@ os.environ["RAYON_NUM_THREADS"] = "1"
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bench.rounds import Run, timed
 from bench.score_texts import read_jsonl, repeated
 from curation.config import SparkConfig, TokensConfig
 from curation.errors import ConfigError, reported
@@ -52,8 +52,6 @@ GOAL = 0.9
 """Least share of the speed of `bare` that `shard` is to have."""
 _JSONL = Path("../shared/data/crawl/gold.jsonl.gz")
 _SEQUENCE = 2_048
-
-Run = Callable[[], object]
 
 
 def contestants(
@@ -95,25 +93,13 @@ def _through_spark(texts: Sequence[str], folder: Path, conf: TokensConfig, rows:
     return lambda: made.write.format("noop").mode("overwrite").save()
 
 
-def timed(runs: Mapping[str, Run], n_rounds: int) -> dict[str, list[float]]:
-    """Seconds of each contestant, a value a round, after one that does not count."""
-    found: dict[str, list[float]] = {name: [] for name in runs}
-    names = [*runs]
-    for number in range(n_rounds + 1):
-        place = number % len(names)
-        for name in (*names[place:], *names[:place]):
-            begun = time.perf_counter()
-            runs[name]()
-            if number:
-                found[name].append(time.perf_counter() - begun)
-    return found
-
-
 def measure(texts: Sequence[str], args: argparse.Namespace) -> dict[str, Any]:
     """What everyone did with `texts`."""
     conf = TokensConfig(tokenizer=args.tokenizer, sequence_length=_SEQUENCE)
     with tempfile.TemporaryDirectory(prefix="bench-tokens-") as name:
-        seconds = timed(contestants(texts, Path(name), conf, args.rows), args.rounds)
+        runs = contestants(texts, Path(name), conf, args.rows)
+        timed(runs, 1)  # does not count: files and tokenizers are loaded
+        seconds = timed(runs, args.rounds)
         n_tokens = len(read_indexed(Path(name, "concatenate", "shard")).tokens)
     ratio = {
         name: statistics.median(b / a for a, b in zip(one, seconds["bare"], strict=True))

@@ -33,6 +33,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench.rounds import turns
 from bench.score_flops import forward_flops, peak_flops
 from curation.config import TrainConfig
 from curation.errors import ConfigError, EnvironmentFault, reported
@@ -165,11 +166,9 @@ def raced(name: str, conf: TrainConfig, vocabulary: int, n_steps: int, threads: 
 def race(conf: TrainConfig, args: argparse.Namespace) -> dict[str, list[Done]]:
     """What each contestant did in each round, in a process of its own."""
     found: dict[str, list[Done]] = {name: [] for name in CONTESTANTS}
-    names = [*CONTESTANTS]
     context = multiprocessing.get_context("spawn")
     for number in range(args.rounds):
-        place = number % len(names)
-        for name in (*names[place:], *names[:place]):
+        for name in turns(CONTESTANTS, number):
             with context.Pool(1) as pool:
                 told = (name, conf, args.vocabulary, args.steps, args.threads)
                 found[name].append(pool.apply(raced, told))

@@ -17,7 +17,8 @@ from curation.errors import InputError
 
 pytest.importorskip("torch", reason="no torch")
 
-from bench.score import main, padding, ratios, shipped_members, table, timed
+from bench.rounds import timed
+from bench.score import main, padding, ratios, shipped_members, table
 
 
 def test_the_naive_share_counts_each_batch_as_its_longest_text():
