@@ -532,8 +532,8 @@ class GeneratorConfig(Section):
 
 
 class BudgetConfig(Section):
-    """What each of s06 and s07 may spend; 0: no limit. Answers of earlier runs count, if they are
-    answers to what is asked now; what is left is `over_budget` in the funnel.
+    """What each of s06, s07 and s07a may spend; 0: no limit. Answers of earlier runs count, if they
+    are answers to what is asked now; what is left is `over_budget` in the funnel.
     """
 
     requests: Count = 0
@@ -544,7 +544,20 @@ class BudgetConfig(Section):
     """Time of engines."""
 
 
-class SynthConfig(GeneratorConfig):
+class AskingConfig(GeneratorConfig):
+    """A generator, and how much is asked of it between two commits and in all."""
+
+    requests_per_commit: Positive = 256
+    """Most requests answered between two commits: what a crash can lose."""
+    minutes_per_commit: Annotated[float, Field(gt=0.0)] = 30.0
+    """Time after which answers are committed, as far as the pace of the commit before tells."""
+    budget: BudgetConfig = BudgetConfig()
+    """Limits of what is spent."""
+    n_engines: Positive = 1
+    """Engines asked at the same time: the number of GPU executors."""
+
+
+class SynthConfig(AskingConfig):
     """Generation: rewrites of low and high quality, dialogues of mathematics (s06, s07)."""
 
     tasks: Annotated[tuple[str, ...], Field(min_length=1)] = (
@@ -566,20 +579,19 @@ class SynthConfig(GeneratorConfig):
     """Requests asked of each task or style, chosen by hash; 0 asks all."""
     max_output_tokens: Count = 0
     """Cap on the answer that overrides a larger cap of the prompt; 0 leaves the prompt's own."""
-    requests_per_commit: Positive = 256
-    """Most requests answered between two commits: what a crash can lose."""
-    minutes_per_commit: Annotated[float, Field(gt=0.0)] = 30.0
-    """Time after which answers are committed, as far as the pace of the commit before tells."""
-    budget: BudgetConfig = BudgetConfig()
-    """Limits of what is spent."""
-    n_engines: Positive = 1
-    """Engines asked at the same time: the number of GPU executors."""
     min_math_frac: Fraction = 0.01
     """Least share of mathematics characters for a document to be made into dialogues."""
     math_domains: tuple[str, ...] = ("Science",)
     """Domains, as `labels.domain` names them, of which less mathematics is enough."""
     min_math_frac_of_domain: Fraction = 0.001
     """Least share of mathematics characters in a document of `math_domains`."""
+
+
+class JudgeConfig(AskingConfig):
+    """A model that grades what another one made (s07a); the gates decide by its grade."""
+
+    enabled: bool = False
+    """Whether texts are graded at all: a question for each text that was made."""
 
 
 class GateConfig(Section):
@@ -816,6 +828,7 @@ class RunConfig(Section):
     score: ScoreConfig = ScoreConfig()
     label: LabelConfig = LabelConfig()
     synth: SynthConfig = SynthConfig()
+    judge: JudgeConfig = JudgeConfig()
     gate: GateConfig = GateConfig()
     blend: BlendConfig = BlendConfig()
     tokens: TokensConfig = TokensConfig()

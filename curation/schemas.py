@@ -600,7 +600,7 @@ LABEL_DRIFT = Table(
 )  # fmt: skip
 
 _PROMPTED = (
-    column("stage", _STRING, "s06_rephrase | s07_dialogue"),
+    column("stage", _STRING, "s06_rephrase | s07_dialogue | s07a_judge"),
     column("task", _STRING, "Prompt name: a kind or a dialogue style"),
     column("doc_id", _STRING, "Document that the segment is from"),
     column("crawl", _STRING, "Crawl of the document"),
@@ -688,6 +688,25 @@ SYNTHETIC = Table(
     partition_by=("stage",),
 )  # fmt: skip
 
+JUDGEMENTS = Table(
+    name="judgements",
+    doc="One row a text of `synthetic` that a judge model was asked about, see `judge.enabled`. "
+    "Made anew from the raw answers by each run of the stage.",
+    columns=pa.schema([
+        column("synthetic_id", _STRING, "As in `synthetic`"),
+        column("request_id", _STRING, "The question, as in `requests`"),
+        column("doc_id", _STRING, "As in `synthetic`"),
+        column("crawl", _STRING, "As in `synthetic`"),
+        column("task", _STRING, "Prompt of the text, not the judge's"),
+        column("model", _STRING, "The judge"),
+        column("prompt_version", _STRING, "Hash of the judge's prompt"),
+        optional("judge_score", _INT, "Its grade, 1 (useless) to 5 (faithful and clear); null: it "
+                 "gave none"),
+        optional("fault", _STRING, "engine_error | unreadable; null: none"),
+    ]),
+    key=("synthetic_id",),
+)  # fmt: skip
+
 SYNTHETIC_MEASURES = Table(
     name="synthetic_measures",
     doc="One row a text of `synthetic`: what it is like, beside its source, and whether the gates "
@@ -712,6 +731,7 @@ SYNTHETIC_MEASURES = Table(
         column("n_new_pii", _INT, "Personal data beyond what the source has, by kind and number"),
         column("benchmark_frac", _FLOAT, "Share of words in n-grams of benchmark items, see "
                "`measure.benchmarks`"),
+        optional("judge_score", _INT, "As in `judgements`; null: none"),
         column("content_hash", _STRING, "As in `measures`"),
         column("bands", pa.list_(pa.field("element", _LONG, nullable=False)), "As in `measures`"),
         optional("duplicate_of", _STRING, "A document, or a text with a lower id, that is alike; "
@@ -813,6 +833,6 @@ TABLES: tuple[Table, ...] = (
     ATTEMPTS, FUNNEL, LEDGER, PAGES, REJECTS, MEASURES, DEDUP_KEYS, PAIRS, DEDUP_COMPONENTS,
     CLUSTERS, SPANS, SURVIVOR_CHANGES, DOCUMENTS, DOMAIN_REPETITION, DEDUP_BATCHES, SCORES,
     BUCKET_EDGES, LABELS, LABEL_DRIFT, REQUESTS, GENERATIONS, VERDICTS, SYNTHETIC,
-    SYNTHETIC_MEASURES, BLEND, BLEND_MIX, SHARDS, TOMBSTONES,
+    JUDGEMENTS, SYNTHETIC_MEASURES, BLEND, BLEND_MIX, SHARDS, TOMBSTONES,
 )  # fmt: skip
 """Every table of a run, in the order in which the flow fills them."""

@@ -21,23 +21,12 @@ from curation.measure.ngrams import covered_frac, word_hashes
 from curation.measure.pii import pii_counts
 from curation.measure.repetition import repetition
 from curation.measure.words import Words
-from curation.schemas import SYNTHETIC_MEASURES, Table, column
+from curation.schemas import SYNTHETIC_MEASURES
+from curation.synth.generated import GENERATED, own_text
 
 COPIED_WORDS = 8
 """Words in a row that are a copy: shorter runs of the same words are the same facts told again."""
 _SAME = ("synthetic_id", "doc_id", "crawl", "stage", "task")
-
-GENERATED = Table(
-    name="generated",
-    doc="Generated texts beside their sources. Not a table of the run.",
-    columns=pa.schema([
-        *(SYNTHETIC_MEASURES.columns.field(name) for name in _SAME),
-        column("text", pa.string(), "The text"),
-        column("source", pa.string(), "The segments that it was made of, in order"),
-        column("source_language", pa.string(), "Language of the document"),
-    ]),
-    key=("synthetic_id",),
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -64,11 +53,6 @@ def measure_generated(batch: pa.RecordBatch, tools: Instruments) -> pa.RecordBat
         for row, text, found in zip(rows, own, languages, strict=True)
     ]  # fmt: skip
     return pa.RecordBatch.from_pylist(told, schema=SYNTHETIC_MEASURES.columns)
-
-
-def own_text(text: str, source: str) -> str:
-    """What the generator wrote of `text`: some kinds begin with the source itself."""
-    return text.removeprefix(source).strip() or text
 
 
 def _language(found: tuple[str, float], of_source: str) -> dict[str, Any]:

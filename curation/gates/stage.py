@@ -14,17 +14,25 @@ from pyspark.sql import functions as F
 from pyspark.storagelevel import StorageLevel
 
 from curation.config import GateConfig, RunConfig
-from curation.gates.kernel import GENERATED, Instruments, measure_generated
+from curation.gates.kernel import Instruments, measure_generated
 from curation.gates.rules import drop_reasons, gates
 from curation.measure.benchmarks import identity_of_benchmarks, load_benchmarks
 from curation.measure.kernel import hasher_of
 from curation.measure.language import load_language_model
 from curation.model_store import language_model_path
-from curation.schemas import DOCUMENTS, MEASURES, REQUESTS, SYNTHETIC, SYNTHETIC_MEASURES
+from curation.schemas import (
+    DOCUMENTS,
+    JUDGEMENTS,
+    MEASURES,
+    REQUESTS,
+    SYNTHETIC,
+    SYNTHETIC_MEASURES,
+)
 from curation.spark.batches import Kernel, map_batches, not_broadcast
 from curation.spark.funnel import Account, account
 from curation.spark.work import Work
 from curation.synth.prompts import load_prompts
+from curation.synth.sourced import with_sources
 
 
 def gate(work: Work) -> Account:
@@ -36,23 +44,11 @@ def gate(work: Work) -> Account:
     measured = measured.persist(StorageLevel.DISK_ONLY)
     try:
         marked = with_duplicates(measured, _real(work)) if conf.duplicates else measured
-        work.write(judged(marked, synthetic, conf), SYNTHETIC_MEASURES)
+        graded = with_grades(marked, work.read(JUDGEMENTS))
+        work.write(judged(graded, synthetic, conf), SYNTHETIC_MEASURES)
     finally:
         measured.unpersist()
     return account(synthetic, _outcomes(work), "synthetic_id")
-
-
-def with_sources(synthetic: DataFrame, requests: DataFrame, documents: DataFrame) -> DataFrame:
-    """Rows of GENERATED: texts of SYNTHETIC beside the segments that they were made of."""
-    numbered = synthetic.select(
-        "synthetic_id", F.posexplode("request_ids").alias("n", "request_id")
-    )
-    parts = numbered.join(requests.select("request_id", F.col("text").alias("part")), "request_id")
-    ordered = F.array_sort(F.collect_list(F.struct("n", "part")))
-    sources = parts.groupBy("synthetic_id").agg(F.array_join(ordered["part"], "\n").alias("source"))
-    about = documents.select("doc_id", F.col("language").alias("source_language"))
-    joined = synthetic.join(sources, "synthetic_id").join(about, "doc_id")
-    return joined.select(*GENERATED.columns.names)
 
 
 def _real(work: Work) -> DataFrame:
@@ -98,6 +94,12 @@ def with_duplicates(measured: DataFrame, real: DataFrame) -> DataFrame:
 
 def _first(pairs: DataFrame, kind: str) -> DataFrame:
     return pairs.groupBy(F.col("id").alias("synthetic_id")).agg(F.min("first").alias(kind))
+
+
+def with_grades(measured: DataFrame, judgements: DataFrame) -> DataFrame:
+    """`measured` with the `judge_score` of each text; null where no judge graded it."""
+    grades = judgements.select("synthetic_id", "judge_score")
+    return measured.drop("judge_score").join(grades, "synthetic_id", "left")
 
 
 def judged(measured: DataFrame, synthetic: DataFrame, conf: GateConfig) -> DataFrame:

@@ -274,7 +274,8 @@ asked AS (
            a.request_id IS NOT NULL AS accepted, g.n_input_tokens, g.n_output_tokens
     FROM requests r
     LEFT JOIN generations g USING (request_id)
-    LEFT JOIN accepted a USING (request_id)),
+    LEFT JOIN accepted a USING (request_id)
+    WHERE r.stage <> 's07a_judge'),
 made AS (SELECT stage, task, sum(n_tokens) AS n_tokens FROM synthetic GROUP BY stage, task)
 SELECT stage, task, count(*), count(*) FILTER (answered), count(*) FILTER (accepted),
        coalesce(sum(n_text_tokens) FILTER (answered), 0),

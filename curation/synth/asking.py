@@ -14,7 +14,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from curation.config import SynthConfig
+from curation.config import AskingConfig
 from curation.schemas import GENERATIONS, REQUESTS
 from curation.spark.batches import PartitionKernel, map_partitions
 from curation.spark.tables import SPARK_ERRORS, small
@@ -23,7 +23,7 @@ from curation.synth.backends.loading import load_backend
 from curation.synth.backends.protocol import KILLS_ENGINE, Backend, ChatRequest, Completion
 from curation.synth.budget import LastCommit, Spent, commit_size
 from curation.synth.deaths import Hunt, is_death
-from curation.synth.prompts import Prompt, load_prompts, render
+from curation.synth.prompts import Prompt, all_prompts, render
 from curation.synth.requests import unanswered
 
 ANSWERS_PER_BATCH = 64
@@ -38,13 +38,13 @@ class _ProcessDied(Exception):
     """The process of an engine is gone, and with it the answers of a commit."""
 
 
-def answer_all(work: Work, requests: DataFrame) -> None:
+def answer_all(work: Work, requests: DataFrame, conf: AskingConfig) -> None:
     """Ask what is unanswered, a commit's worth at a time, until all is or the budget is spent.
 
     Raises:
         EnvironmentFault: requests in a row end the process of the engine.
     """
-    conf, n_requests, last, hunt = work.conf.synth, requests.count(), None, Hunt()
+    n_requests, last, hunt = requests.count(), None, Hunt()
     while True:
         answers = work.read(GENERATIONS)
         waiting = unanswered(requests, answers)
@@ -56,15 +56,17 @@ def answer_all(work: Work, requests: DataFrame) -> None:
         )  # fmt: skip
         if not n_waiting or not n:
             return
-        last = _commit(work, waiting, min(n, n_waiting), hunt) or last
+        last = _commit(work, conf, waiting, min(n, n_waiting), hunt) or last
 
 
-def _commit(work: Work, waiting: DataFrame, n: int, hunt: Hunt) -> LastCommit | None:
+def _commit(
+    work: Work, conf: AskingConfig, waiting: DataFrame, n: int, hunt: Hunt
+) -> LastCommit | None:
     """Ask the first `n` and keep their answers; None where the engine's process ended."""
     began = time.monotonic()
     first = _first(waiting, n)
     try:
-        _ask(work, first)
+        _ask(work, conf, first)
     except _ProcessDied as died:
         if hunt.died(n, str(died)):
             _keep(work, _quarantined(first, str(died)))
@@ -92,14 +94,14 @@ def _first(waiting: DataFrame, n: int) -> DataFrame:
     return waiting.orderBy(F.xxhash64("doc_id"), *ORDER).limit(n)
 
 
-def _ask(work: Work, asked: DataFrame) -> None:
+def _ask(work: Work, conf: AskingConfig, asked: DataFrame) -> None:
     """Ask, and commit the answers.
 
     Raises:
         _ProcessDied: a process ended that was answering.
     """
     try:
-        _keep(work, answers_to(asked, work.conf.synth))
+        _keep(work, answers_to(asked, conf))
     except SPARK_ERRORS as error:
         if not is_death(str(error)):
             raise
@@ -128,14 +130,14 @@ def _quarantined(asked: DataFrame, reason: str) -> DataFrame:
     return told.select(*GENERATIONS.columns.names)
 
 
-def answers_to(requests: DataFrame, conf: SynthConfig) -> DataFrame:
+def answers_to(requests: DataFrame, conf: AskingConfig) -> DataFrame:
     """Rows of GENERATIONS for rows of REQUESTS, spread over `n_engines`; asked when it is read."""
     spread = requests.repartition(conf.n_engines, "request_id")
     # Neighbours share a prompt, whose keys and values an engine keeps, and a length.
     return map_partitions(spread.sortWithinPartitions(*ORDER), _asker(conf), GENERATIONS)
 
 
-def _asker(conf: SynthConfig) -> PartitionKernel:
+def _asker(conf: AskingConfig) -> PartitionKernel:
     def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         backend = load_backend(conf, seed=conf.engine_seed)
         yield from answered(batches, backend, conf)
@@ -144,14 +146,14 @@ def _asker(conf: SynthConfig) -> PartitionKernel:
 
 
 def answered(
-    batches: Iterable[pa.RecordBatch], backend: Backend, conf: SynthConfig
+    batches: Iterable[pa.RecordBatch], backend: Backend, conf: AskingConfig
 ) -> Iterator[pa.RecordBatch]:
     """Rows of GENERATIONS for rows of REQUESTS, as they are answered.
 
     The backend is fed across the batches, which are Spark's affair; only rows that are being
     answered are held.
     """
-    prompts = load_prompts()
+    prompts = all_prompts()
     asked: dict[str, dict[str, object]] = {}
 
     def questions() -> Iterator[ChatRequest]:
@@ -166,7 +168,7 @@ def answered(
         yield pa.RecordBatch.from_pylist(rows, schema=GENERATIONS.columns)
 
 
-def _question(prompt: Prompt, row: dict[str, object], conf: SynthConfig) -> ChatRequest:
+def _question(prompt: Prompt, row: dict[str, object], conf: AskingConfig) -> ChatRequest:
     return ChatRequest(
         request_id=str(row["request_id"]),
         system=prompt.system,

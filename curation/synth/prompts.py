@@ -22,8 +22,8 @@ from curation.errors import ConfigError
 PLACEHOLDER = "{text}"
 """Where the segment goes in the user's turn."""
 
-Parser = Literal["marked", "passages", "items", "pairs", "dialogue"]
-"""How an answer is read: see `postprocess.py`."""
+Parser = Literal["marked", "passages", "items", "pairs", "dialogue", "grade"]
+"""How an answer is read: see `postprocess.py`; a `grade`, `judgement.py`."""
 
 Label = Literal["high", "medium-high", "medium", "medium-low", "low"]
 _Named = Annotated[str, Field(min_length=1)]
@@ -38,7 +38,7 @@ class Prompt:
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
 
     name: _Named
-    stage: Literal["s06_rephrase", "s07_dialogue"]
+    stage: Literal["s06_rephrase", "s07_dialogue", "s07a_judge"]
     kind2: _Named
     """Name of the kind in the published layout."""
     source: _Named
@@ -73,8 +73,8 @@ _PROMPT = TypeAdapter(Prompt)
 
 
 @cache
-def _shipped() -> tuple[Prompt, ...]:
-    folder = files("curation.synth") / "prompts"
+def _shipped(folder_name: str) -> tuple[Prompt, ...]:
+    folder = files("curation.synth") / folder_name
     found = sorted((file for file in folder.iterdir() if file.name.endswith(".md")), key=_name)
     return tuple(parse_prompt(file.name, file.read_bytes()) for file in found)
 
@@ -84,12 +84,28 @@ def _name(file: Any) -> str:
 
 
 def load_prompts() -> dict[str, Prompt]:
-    """The shipped prompts by name, sorted by name.
+    """The shipped prompts that make texts, by name, sorted by name.
 
     Raises:
         ConfigError: a file is not a prompt; see `parse_prompt`.
     """
-    return {prompt.name: prompt for prompt in _shipped()}
+    return {prompt.name: prompt for prompt in _shipped("prompts")}
+
+
+def load_judge() -> Prompt:
+    """The shipped prompt by which a model judges what another one made.
+
+    Raises:
+        ConfigError: the file is not a prompt; see `parse_prompt`.
+    """
+    (prompt,) = _shipped("judge")
+    return prompt
+
+
+def all_prompts() -> dict[str, Prompt]:
+    """Whatever may be asked, by name."""
+    judge = load_judge()
+    return {**load_prompts(), judge.name: judge}
 
 
 def parse_prompt(file_name: str, content: bytes) -> Prompt:

@@ -16,7 +16,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from curation.config import RunConfig, SynthConfig
+from curation.config import AskingConfig, RunConfig, SynthConfig
 from curation.errors import ConfigError
 from curation.model_store import model_folder, model_print
 from curation.schemas import BENCHMARK_TEXT, REQUESTS, TOO_TOXIC
@@ -69,22 +69,23 @@ def output_cap(prompt: Prompt, conf: SynthConfig) -> int:
 
 
 def request_id(
-    prompt: Prompt, conf: SynthConfig, generator: str, doc_id: str, segment: int, text: str
+    prompt: Prompt, conf: AskingConfig, generator: str, cap: int, *asked_of: str | int
 ) -> str:
-    """Hash of prompt version, generator, sampling and segment: 32 hex digits.
+    """Hash of prompt version, generator, sampling, cap on the answer, and what is asked of it.
+
+    32 hex digits. `asked_of` is a document's id, the segment's number and its text.
 
     Of the engine's settings, those that change what it would say: how its weights are rounded, not
     how many GPUs it has, what it caches or how it drafts (`GeneratorConfig.answer_settings`).
     """
     parts = (
         prompt.name, prompt.version, conf.backend, conf.model, generator, conf.max_model_tokens,
-        conf.engine_seed, conf.prefill, output_cap(prompt, conf), doc_id, segment, text,
-        *conf.answer_settings(),
+        conf.engine_seed, conf.prefill, cap, *asked_of, *conf.answer_settings(),
     )  # fmt: skip
     return hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()[:32]
 
 
-def sampling(prompt: Prompt, conf: SynthConfig) -> str:
+def sampling(prompt: Prompt, conf: AskingConfig) -> str:
     """What decides an answer beside prompt, segment and generator, as JSON."""
     told: dict[str, object] = {
         "temperature": prompt.temperature, "top_p": prompt.top_p, "seed": conf.engine_seed,
@@ -159,6 +160,14 @@ def unanswered(requests: DataFrame, generations: DataFrame) -> DataFrame:
     return requests.join(settled, "request_id", "left_anti")
 
 
+def best_answers(generations: DataFrame) -> DataFrame:
+    """Rows of GENERATIONS, one a request: its answer, or its last error."""
+    found = generations.groupBy("request_id").agg(
+        F.min_by(F.struct(*generations.columns), F.col("error").isNotNull()).alias("a")
+    )
+    return found.select("a.*")
+
+
 def _kernel(prompts: Sequence[Prompt], conf: SynthConfig) -> Callable[[], Kernel]:
     def make() -> Kernel:
         folder = model_folder(conf.model)
@@ -206,11 +215,11 @@ def requests_of(
     if prompt.source_labels and document["label"] not in prompt.source_labels:
         return
     parts = _parts(document["text"], prompt, conf, tokenizer)
-    counts = tokenizer.count([part.text for part in parts])
+    counts, cap = tokenizer.count([part.text for part in parts]), output_cap(prompt, conf)
     for part, n_tokens in zip(parts, counts, strict=True):
         yield {
             "request_id": request_id(
-                prompt, conf, generator, document["doc_id"], part.number, part.text
+                prompt, conf, generator, cap, document["doc_id"], part.number, part.text
             ),
             "stage": prompt.stage,
             "task": prompt.name,
@@ -222,7 +231,7 @@ def requests_of(
             "revision": generator,
             "sampling": sampling(prompt, conf),
             "n_text_tokens": n_tokens,
-            "max_output_tokens": output_cap(prompt, conf),
+            "max_output_tokens": cap,
             "text": part.text,
         }
 

@@ -31,7 +31,7 @@ from curation.synth.asking import KEPT, answer_all
 from curation.synth.budget import OVER_BUDGET
 from curation.synth.postprocess import Parsed, parse
 from curation.synth.prompts import Prompt, load_prompts
-from curation.synth.requests import chosen_prompts, is_meant, plan_requests
+from curation.synth.requests import best_answers, chosen_prompts, is_meant, plan_requests
 from curation.synth.tokenizer import load_chat_tokenizer
 
 PARSED = Table(
@@ -62,7 +62,7 @@ def _generate(work: Work, prompts: Sequence[Prompt]) -> Account:
     candidates = documents.select("doc_id", "crawl", "label", "text")
     work.write_stage(plan_requests(candidates, prompts, work.conf.synth), REQUESTS)
     requests = work.read(REQUESTS).where(F.col("stage") == work.stage.name)
-    answer_all(work, requests)
+    answer_all(work, requests, work.conf.synth)
     # Kept: the account and the texts come of the same parsing.
     parsed = _parsed(work, requests).persist(StorageLevel.DISK_ONLY)
     try:
@@ -74,13 +74,10 @@ def _generate(work: Work, prompts: Sequence[Prompt]) -> Account:
 
 
 def _parsed(work: Work, requests: DataFrame) -> DataFrame:
-    """The last word on each request: its answer, or its last error."""
+    """The last word on each request."""
     kept = (name for name in KEPT if name != "request_id")
     answers = work.read(GENERATIONS).drop(*kept)
-    best = answers.groupBy("request_id").agg(
-        F.min_by(F.struct(*answers.columns), F.col("error").isNotNull()).alias("a")
-    )
-    joined = requests.join(best.select("a.*"), "request_id")
+    joined = requests.join(best_answers(answers), "request_id")
     return map_batches(joined, _parser(work.conf.synth.model), PARSED)
 
 

@@ -22,6 +22,7 @@ from curation.schemas import (
     DEDUP_BATCHES,
     DOCUMENTS,
     FUNNEL,
+    JUDGEMENTS,
     LABELS,
     LEDGER,
     MEASURES,
@@ -147,6 +148,12 @@ def _gated(store: Store, out: str) -> DataFrame | None:
     return _told(made, F.lit(CORPUS), F.col("n_tokens"))
 
 
+def _graded(store: Store, out: str) -> DataFrame | None:
+    graded = store.read(JUDGEMENTS).where("judge_score IS NOT NULL").select("synthetic_id")
+    made = store.read(SYNTHETIC).join(graded, "synthetic_id", "left_semi")
+    return _told(made, F.lit(CORPUS), F.col("n_tokens"))
+
+
 def _copies(store: Store, out: str) -> DataFrame | None:
     if not has_blend(out):
         return None
@@ -167,6 +174,7 @@ ROWS_OUT: dict[str, Callable[[Store, str], DataFrame | None]] = {
     "s05_label": _labels,
     "s06_rephrase": _texts("s06_rephrase"),
     "s07_dialogue": _texts("s07_dialogue"),
+    "s07a_judge": _graded,
     "s07b_gate": _gated,
     "s08_blend": _copies,
     "s09_tokenize": _shards,

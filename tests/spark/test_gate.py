@@ -4,9 +4,10 @@ import pytest
 from pyspark.sql import functions as F
 
 from curation.config import GateConfig
-from curation.gates.stage import judged, with_duplicates, with_sources
-from curation.schemas import DOCUMENTS, REQUESTS, SYNTHETIC, SYNTHETIC_MEASURES
+from curation.gates.stage import judged, with_duplicates, with_grades
+from curation.schemas import DOCUMENTS, JUDGEMENTS, REQUESTS, SYNTHETIC, SYNTHETIC_MEASURES
 from curation.spark.batches import spark_schema
+from curation.synth.sourced import with_sources
 
 pytestmark = pytest.mark.spark
 
@@ -100,3 +101,16 @@ def test_every_gate_that_a_text_fails_is_told_and_columns_of_synthetic_count(spa
     ]  # fmt: skip
     free = judged(rows.withColumn("duplicate_of", F.lit(None)), synthetic, GateConfig(rules="none"))
     assert {row["keep"] for row in free.collect()} == {True}
+
+
+def test_a_grade_is_a_column_and_a_gate_and_without_one_a_text_passes(spark):
+    texts = [{"synthetic_id": name} for name in ("good", "bad", "none", "unreadable")]
+    grades = table(
+        spark, JUDGEMENTS, {"synthetic_id": "good", "judge_score": 3},
+        {"synthetic_id": "bad", "judge_score": 2}, {"synthetic_id": "unreadable"},
+    )  # fmt: skip
+    graded = with_grades(measured(spark, *texts), grades)
+    found = judged(graded, table(spark, SYNTHETIC, *texts), GateConfig()).collect()
+    assert {r["synthetic_id"]: (r["judge_score"], r["drop_reasons"]) for r in found} == {
+        "good": (3, []), "bad": (2, ["judged_low"]), "none": (None, []), "unreadable": (None, []),
+    }  # fmt: skip

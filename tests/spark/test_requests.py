@@ -91,10 +91,9 @@ def test_a_request_that_ends_its_process_is_found_and_all_others_are_answered(
     store = Store(spark, str(tmp_path))
     store.create(GENERATIONS)
     work = SimpleNamespace(
-        store=store, conf=SimpleNamespace(synth=SynthConfig(backend="fake")), read=store.read,
-        progress=SimpleNamespace(part_done=lambda *parts: None),
+        store=store, read=store.read, progress=SimpleNamespace(part_done=lambda *parts: None),
     )  # fmt: skip
-    asking.answer_all(work, requests)
+    asking.answer_all(work, requests, SynthConfig(backend="fake"))
     found = {row["request_id"]: row["error"] for row in store.read(GENERATIONS).collect()}
     deadly = found.pop("r0001")
     assert deadly.startswith(f"{KILLS_ENGINE}: Python worker exited unexpectedly")

@@ -10,7 +10,7 @@ from typing import Literal
 
 from curation.synth.backends.fake_answers import fake_answer
 from curation.synth.backends.protocol import ChatRequest, Completion, failed
-from curation.synth.prompts import PLACEHOLDER, Prompt, load_prompts
+from curation.synth.prompts import PLACEHOLDER, Prompt, all_prompts
 
 Fault = Literal["refusal", "truncation", "garbage", "error", "hang"]
 
@@ -105,7 +105,7 @@ def _recognised(user: str) -> tuple[Prompt, str]:
     Raises:
         ValueError: there is none.
     """
-    for prompt in load_prompts().values():
+    for prompt in all_prompts().values():
         before, _, after = prompt.user.partition(PLACEHOLDER)
         is_long_enough = len(user) >= len(before) + len(after)
         if is_long_enough and user.startswith(before) and user.endswith(after):

@@ -45,6 +45,9 @@ class _Told:
     def sentences(self, n: int) -> str:
         return " ".join(self.sentence() for _ in range(n))
 
+    def grade(self) -> int:
+        return 1 + self._draw() % 5
+
     def _draw(self) -> int:
         self._n_drawn += 1
         digest = hashlib.sha256(f"{self._request_id}/{self._n_drawn}".encode()).digest()
@@ -77,10 +80,15 @@ def _dialogue(prompt: Prompt, told: _Told) -> str:
     return "\n\n".join(turns)
 
 
+def _grade(prompt: Prompt, told: _Told) -> str:
+    return f"{prompt.marker} {told.grade()}"
+
+
 _ANSWERS: dict[Parser, Callable[[Prompt, _Told], str]] = {
     "marked": _marked,
     "passages": _passages,
     "items": _items,
     "pairs": _pairs,
     "dialogue": _dialogue,
+    "grade": _grade,
 }

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from curation.config import MeasureConfig
-from curation.gates.kernel import GENERATED, Instruments, measure_generated, own_text
+from curation.gates.kernel import Instruments, measure_generated
 from curation.gates.names import name_faithfulness, names_in
 from curation.gates.stock_phrases import count_stock_phrases
 from curation.measure.benchmarks import benchmarks_of
@@ -12,6 +12,7 @@ from curation.measure.kernel import hasher_of
 from curation.measure.language import load_language_model
 from curation.model_store import language_model_path
 from curation.schemas import SYNTHETIC_MEASURES
+from curation.synth.generated import GENERATED, own_text
 
 SOURCE = (
     "Marie Curie was born in Warsaw in 1867. With her husband Pierre she found two new elements, "

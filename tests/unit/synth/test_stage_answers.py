@@ -74,6 +74,6 @@ def test_an_error_is_a_row():
 )
 def test_a_request_keeps_its_id_unless_its_answer_would_change(settings, is_same):
     prompt = load_prompts()["distill"]
-    place = ("model's hash", "d0", 0, TEXT)
+    place = ("model's hash", 300, "d0", 0, TEXT)
     before = request_id(prompt, SynthConfig(), *place)
     assert (request_id(prompt, SynthConfig(**settings), *place) == before) is is_same
