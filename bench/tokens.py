@@ -84,7 +84,11 @@ def contestants(
 def _through_spark(texts: Sequence[str], folder: Path, conf: TokensConfig, rows: int) -> Run:
     """s09's task on a Parquet file of `texts`."""
     file = folder / "texts.parquet"
-    table = pa.table({"shard": pa.array([0] * len(texts), pa.int32()), "text": list(texts)})
+    numbers = pa.array(range(len(texts)), pa.int32())
+    table = pa.table({
+        "shard": pa.array([0] * len(texts), pa.int32()), "id": numbers.cast(pa.string()),
+        "copy": pa.array([0] * len(texts), pa.int32()), "text": list(texts),
+    })  # fmt: skip
     pq.write_table(table, file, row_group_size=len(texts))
     settings = SparkConfig(master="local[1]", shuffle_partitions=1, rows_per_batch=rows)
     session = open_session(settings, "bench-tokens", log=folder / "spark.log")

@@ -720,6 +720,15 @@ class TokensConfig(Section):
     """How documents are put into packed sequences: one behind the other, every sequence full, most
     ends cutting a document; or by best fit, in which only longer documents are cut (2404.10830).
     Megatron's files are the same."""
+    fim_rate: Fraction = 0.0
+    """Share of the documents, chosen by hash, that are cut into three for a model to fill in the
+    middle (2207.14255). 0: none."""
+    fim_tokens: Annotated[tuple[str, ...], Field(min_length=3, max_length=3)] = (
+        "<fim_prefix>", "<fim_middle>", "<fim_suffix>",
+    )  # fmt: skip
+    """How the tokenizer calls the marks before prefix, middle and suffix."""
+    seed: Count = 17
+    """Seed of what is cut, and where."""
     tokens_per_shard: Annotated[int, Field(ge=1_000)] = 100_000_000
     """Aim for the size of one shard; the number of shards follows from the blend's size."""
 

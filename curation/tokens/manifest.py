@@ -75,6 +75,8 @@ class Manifest(_Frozen):
     """Tokens of a packed row, at most."""
     packing: Packing
     """How documents are put into packed rows."""
+    fim_rate: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
+    """Share of the documents that are in the order of fill in the middle."""
     blend_fingerprint: str
     """Fingerprint of the blend."""
     n_documents: Count

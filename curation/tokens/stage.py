@@ -64,8 +64,11 @@ def shard_writer(folder: Path, conf: TokensConfig) -> PartitionKernel:
         first = next(batches, None)
         if first is not None:
             shard = first["shard"][0].as_py()
-            texts = (_texts(batch) for batch in itertools.chain([first], batches))
-            ids = (ids for some in texts for ids in encoder.encode(some))
+            ids = (
+                ids
+                for batch in itertools.chain([first], batches)
+                for ids in encoder.encode_documents(_texts(batch), _keys(batch), conf)
+            )
             entry = write_shard(
                 folder, f"shard-{shard:05d}", append_eod(ids, encoder.eod_id), encoder.dtype,
                 sequence_length=conf.sequence_length, packing=conf.packing,
@@ -78,6 +81,11 @@ def shard_writer(folder: Path, conf: TokensConfig) -> PartitionKernel:
 
 def _texts(batch: pa.RecordBatch) -> list[str]:
     return [str(text) for text in batch["text"].to_pylist()]
+
+
+def _keys(batch: pa.RecordBatch) -> list[str]:
+    ids, copies = batch["id"].to_pylist(), batch["copy"].to_pylist()
+    return [f"{id_}:{copy}" for id_, copy in zip(ids, copies, strict=True)]
 
 
 def _finish(work: Work, folder: Path, n_rows: int) -> Account:
@@ -102,6 +110,7 @@ def _manifest(work: Work, shards: list[ShardEntry]) -> Manifest:
         dtype="uint16" if encoder.dtype.name == "uint16" else "int32",
         sequence_length=conf.sequence_length,
         packing=conf.packing,
+        fim_rate=conf.fim_rate,
         blend_fingerprint=fingerprint(work.conf.blend),
         n_documents=sum(s.n_documents for s in shards),
         n_tokens=sum(s.n_tokens for s in shards),
