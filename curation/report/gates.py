@@ -9,7 +9,7 @@ from curation.report.run import Run
 from curation.report.wording import one_line, percent
 
 TITLE = "Gates on generated text"
-_MEANS = ("length_ratio", "copied_frac", "number_faithfulness", "name_frac")
+_MEANS = ("length_ratio", "copied_frac", "number_faithfulness", "name_frac", "judge_score")
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,8 @@ class TaskGates:
     """Mean over the texts that have a number."""
     name_frac: float | None
     """Mean over the texts that have a name."""
+    judge_score: float | None
+    """Mean over the texts that a judge graded, 1..5."""
     reasons: dict[str, int]
     """Texts that fail each gate; one may fail several."""
 
@@ -58,19 +60,20 @@ def _failed(run: Run) -> dict[str, dict[str, int]]:
 def gates(run: Run) -> Section:
     """Measures and fates of generated texts by prompt."""
     columns = (name("Prompt"), Column("Texts"), Column("Kept"), Column("Length"),
-               Column("Copied"), Column("Numbers"), Column("Names"),
+               Column("Copied"), Column("Numbers"), Column("Names"), Column("Grade"),
                Column("Gates failed", "list"))  # fmt: skip
     rows: list[list[str | tuple[Cell, ...]]] = [
         [one_line(t.task, 40), f"{t.n_texts:,}", f"{t.n_kept:,} ({percent(t.n_kept / t.n_texts)})",
          _ratio(t.length_ratio), _share(t.copied_frac), _share(t.number_faithfulness),
-         _share(t.name_frac),
+         _share(t.name_frac), _ratio(t.judge_score),
          tuple(Cell(f"{reason} {n:,}") for reason, n in t.reasons.items())]
         for t in task_gates(run)
     ]  # fmt: skip
     note = (
         "Means over the accepted texts of a prompt. Length: words over those of the source. "
         "Copied: share of words in runs of eight that the source has. Numbers, names: share that "
-        "the source has. A text may fail several gates; those that fail one are not blended."
+        "the source has. Grade: that of a judge model, 1 to 5, if one was asked. A text may fail "
+        "several gates; those that fail one are not blended."
     )
     return Section(TITLE, note, (), grid(columns, rows))
 
