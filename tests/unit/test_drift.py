@@ -33,6 +33,8 @@ MAY_IMPORT_SPARK = {
     "blocklists.py",
     "requests.py",
     "asking.py",
+    "landing.py",
+    "selecting.py",
     "cli.py",
 }
 MODELS_MAY_USE = {"schemas", "config", "errors", "tokens", "lock"}
