@@ -272,10 +272,10 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 class MemberConfig(Section):
     """A model that reads every document: where it lies, where it runs, what columns it gives."""
 
-    kind: Literal["fasttext", "encoder", "classifier"]
+    kind: Literal["fasttext", "encoder", "classifier", "similarity"]
     """`fasttext`: a supervised fastText model with the labels hq and cc; gives P(hq). `encoder`: a
     sentence encoder that is run once for all the heads on it. `classifier`: a Hugging Face sequence
-    classifier."""
+    classifier. `similarity`: a sentence encoder that compares with given texts."""
     model: str
     """A published model by its Hugging Face id, found under $CURATION_MODELS; or a path; or
     `shipped` (fasttext) or `minilm` (encoder), which come with packages."""
@@ -283,7 +283,8 @@ class MemberConfig(Section):
     """Columns that it gives, and what each holds. fasttext: `hq`. encoder: the file of a head, or
     `shipped` for the one of the column's name. classifier: `edu` (one output, 0..5), `class` (the
     likeliest class, with its probability in `<column>_p`), or the name of a label (its
-    probability). Empty, for a published model: its own."""
+    probability). similarity: a file of JSON lines with a `text`, or a `question` and its `answer`:
+    the greatest cosine to one of them, -1..1. Empty, for a published model: its own."""
     max_tokens: Annotated[int, Field(ge=16, le=8_192)] | None = None
     """Tokens of a document that it reads; the rest is cut. By default as many as its authors read:
     of a published model what its card says, of another classifier 512, of an encoder 256; fastText
@@ -297,6 +298,8 @@ class MemberConfig(Section):
     def _has_columns(self) -> MemberConfig:
         if self.kind == "encoder" and not self.columns:
             raise ValueError("columns: an encoder gives nothing without heads")
+        if self.kind == "similarity" and not self.columns:
+            raise ValueError("columns: similarity needs the texts to compare with, as files")
         if self.kind == "fasttext" and (len(self.columns) > 1 or {*self.columns.values()} - {"hq"}):
             raise ValueError("columns: a fastText member gives one, as in {fasttext: hq}")
         return self
@@ -602,8 +605,8 @@ class SelectConfig(Section):
 
     target: str = ""
     """What the chosen are to be like: the texts that fulfil this condition, in SQL over quality,
-    kind, kind2, language, crawl, corpus, domain, speech, toxicity, n_words, url. 2407.06380: of
-    high quality and low toxicity."""
+    kind, kind2, language, crawl, corpus, domain, speech, toxicity, scores, n_words, url.
+    2407.06380: of high quality and low toxicity."""
     target_files: tuple[str, ...] = ()
     """The same as files of JSON lines with a `text`, patterns too; plain, gzip or zstd."""
     frac: Fraction | None = None
@@ -656,6 +659,9 @@ class BlendConfig(Section):
     their corpus; a list means common-crawl. docs/blend.md"""
     select: SelectConfig | None = None
     """Texts are selected before they are blended; null: all are."""
+    where: str = ""
+    """Condition that a text must fulfil to be selected and blended, in SQL as `select.target`;
+    `scores['NAME']` is a column of `score.members`, null for published texts. Empty: none."""
 
     method: BlendMethod = "natural"
     """`natural`: in proportion to size. `weights`, `epochs`: as these say. `temperature`: in

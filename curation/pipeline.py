@@ -155,7 +155,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         name="s08_blend",
         doc="Texts selected, sources by weight, repeats far apart, in one global order; Parquet.",
-        reads=("documents", "labels", "synthetic", "synthetic_measures"),
+        reads=("documents", "scores", "labels", "synthetic", "synthetic_measures"),
         writes=("published", "selection", "selection_mix", "blend", "blend_mix"),
         scope="corpus",
         device="CPU",

@@ -34,6 +34,9 @@ _FILES = Table(
 )  # fmt: skip
 _ATTRIBUTES = ("domain", "speech")
 
+NO_SCORES = "cast(NULL AS map<string, float>)"
+"""Of a text that no model has read."""
+
 
 def land(work: Work) -> None:
     """Read the files of `blend.published` into `published`, unless it holds them as they are."""
@@ -82,7 +85,7 @@ def published_texts(work: Work, own: DataFrame | None) -> DataFrame:
     return kept.join(_duplicates(kept, own), ["file", "line"], "left_anti").select(
         "id", "doc_id", "warc_record_id", "url", "language", "n_words", "quality", "kind", "kind2",
         "text", "crawl", "corpus", *(F.lit(None).cast("string").alias(a) for a in _ATTRIBUTES),
-        F.lit(None).cast("float").alias("toxicity"),
+        F.lit(None).cast("float").alias("toxicity"), F.expr(NO_SCORES).alias("scores"),
     )  # fmt: skip
 
 

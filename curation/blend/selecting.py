@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from pyspark.errors import AnalysisException
+from pyspark.errors import AnalysisException, ParseException
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
@@ -129,7 +129,9 @@ def selected(work: Work, texts: DataFrame) -> tuple[DataFrame, int]:
 
 def fit(work: Work, texts: DataFrame, conf: SelectConfig) -> Fitted:
     """Count the n-grams of every source and of the target: the first pass over the texts."""
-    is_target = _condition(texts, conf.target) if conf.target else F.lit(False)
+    is_target = F.lit(False)
+    if conf.target:
+        is_target = condition(texts, conf.target, "blend.select.target")
     asked = texts.select(F.col("bucket").alias("source"), is_target.alias("is_target"), "text")
     counted = map_partitions(asked, _counter(conf.n_buckets), _COUNTED)
     if conf.target_files:
@@ -151,16 +153,20 @@ def _said(conf: SelectConfig) -> str:
     return f"`{conf.target}`" if conf.target else ", ".join(conf.target_files)
 
 
-def _condition(texts: DataFrame, condition: str) -> Column:
-    """The target's condition; what it does not know of a text is not of the target."""
+def condition(texts: DataFrame, told: str, setting: str) -> Column:
+    """The condition `told` over `texts`; where a text lacks what it asks for, it is not met.
+
+    Raises:
+        ConfigError: it is no condition over their columns; the message names `setting`.
+    """
     try:
-        texts.where(condition)
-    except AnalysisException as error:
+        texts.where(told)
+    except (AnalysisException, ParseException) as error:
         raise ConfigError(
-            f"blend.select.target: `{condition}` is no condition over the texts: "
+            f"{setting}: `{told}` is no condition over the texts: "
             f"{error.getCondition()}; write e.g. quality = 'high' AND toxicity < 0.2"
         ) from error
-    return F.coalesce(F.expr(condition), F.lit(False))
+    return F.coalesce(F.expr(told), F.lit(False))
 
 
 def _counter(n_buckets: int) -> PartitionKernel:

@@ -11,10 +11,10 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
-from curation.blend.landing import dropped_lines, land, published_texts
+from curation.blend.landing import NO_SCORES, dropped_lines, land, published_texts
 from curation.blend.layout import order_sql
 from curation.blend.mixing import Merged, Mix, merge_small
-from curation.blend.selecting import selected
+from curation.blend.selecting import condition, selected
 from curation.blend.sources import source_sql
 from curation.blend.weights import epochs_by_source, mix_of_epochs
 from curation.config import COMMON_CRAWL, MIND_CORPUS, BlendConfig
@@ -24,6 +24,7 @@ from curation.schemas import (
     BLEND_MIX,
     DOCUMENTS,
     LABELS,
+    SCORES,
     SYNTHETIC,
     SYNTHETIC_MEASURES,
     Table,
@@ -40,8 +41,8 @@ _HASH_RANGE = 2**53
 _DIALOGUE = "s07_dialogue"
 """Stage whose texts are a corpus of their own."""
 
-_SCORED = ("domain", "speech", "toxicity")
-"""What `labels` says of a document, beside its label."""
+_SCORED = ("domain", "speech", "toxicity", "scores")
+"""What `labels` and `scores` say of a document, beside its label."""
 
 
 _TAKEN = Table(
@@ -75,14 +76,17 @@ def blend(work: Work) -> Account:
     land(work)
     own = own_texts(work)
     texts = all_texts(work, own).withColumn("bucket", F.expr(source_sql(conf)))
-    kept, n_not_selected = selected(work, texts)
+    fit = condition(texts, conf.where, "blend.where") if conf.where else F.lit(True)
+    kept, n_not_selected = selected(work, texts.where(fit))
     planned = plan(kept, conf)
     counted = with_epochs(kept, planned, work).withColumn("copies", copies(conf.seed))
     path = blend_path(work.conf.out)
     _write(with_copies(counted, conf.seed), path)
     written = _written(work, path)
     work.write(work.store.make(mix_rows(planned, written), BLEND_MIX), BLEND_MIX)
-    reasons = {"not_selected": n_not_selected} if n_not_selected else {}
+    n_unfit = texts.where(~fit).count() if conf.where else 0
+    told = {"not_wanted": n_unfit, "not_selected": n_not_selected}
+    reasons = {reason: n for reason, n in told.items() if n}
     if conf.published:
         reasons |= dropped_lines(work, own)
     return _account(counted, written, path, reasons)
@@ -113,7 +117,7 @@ def all_texts(work: Work, own: DataFrame | None) -> DataFrame:
 
 def real_texts(work: Work) -> DataFrame:
     """Documents that the labels keep: columns of BLEND, and attributes."""
-    kept = work.read(LABELS).where("keep").select(
+    kept = _with_scores(work, work.read(LABELS).where("keep")).select(
         "doc_id", F.col("label").alias("quality"), *_SCORED
     )  # fmt: skip
     return work.read(DOCUMENTS).join(kept, "doc_id").select(
@@ -126,7 +130,7 @@ def real_texts(work: Work) -> DataFrame:
 
 def synthetic_texts(work: Work) -> DataFrame:
     """Texts that the gates keep, as `real_texts`; they inherit what their document has."""
-    scored = work.read(LABELS).select("doc_id", *_SCORED)
+    scored = _with_scores(work, work.read(LABELS)).select("doc_id", *_SCORED)
     about = work.read(DOCUMENTS).select("doc_id", "record_id", "url", "language").join(
         scored, "doc_id", "left"
     )  # fmt: skip
@@ -139,6 +143,15 @@ def synthetic_texts(work: Work) -> DataFrame:
         F.when(F.col("stage") == _DIALOGUE, MIND_CORPUS).otherwise(COMMON_CRAWL).alias("corpus"),
         "doc_id", *_SCORED,
     )  # fmt: skip
+
+
+def _with_scores(work: Work, labels: DataFrame) -> DataFrame:
+    """`labels` with the map `scores` of their documents; null where no condition asks for it."""
+    select = work.conf.blend.select
+    asked = work.conf.blend.where + (select.target if select else "")
+    if "scores" not in asked:
+        return labels.withColumn("scores", F.expr(NO_SCORES))
+    return labels.join(work.read(SCORES).select("doc_id", "scores"), "doc_id", "left")
 
 
 def plan(texts: DataFrame, conf: BlendConfig) -> Plan:

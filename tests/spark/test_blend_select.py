@@ -138,6 +138,7 @@ def test_a_quota_of_its_own_is_by_the_name_of_the_source(spark, tables):
     ("select", "error", "told"),
     [
         ({"target": "colour = 'red'", "frac": 0.5}, ConfigError, "no condition over the texts"),
+        ({"target": "quality = = ", "frac": 0.5}, ConfigError, "no condition over the texts"),
         ({"target": "quality = 'best'", "frac": 0.5}, InputError, "no text is of the target"),
         ({"target": "true", "n": 302}, ConfigError, "302 of 301 texts"),
         ({"target_files": ["/nowhere/*.jsonl"], "n": 1}, InputError, "no file matches /nowhere"),
