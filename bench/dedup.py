@@ -287,13 +287,16 @@ PARTS: dict[str, Callable[[Path, int, int], dict[str, Any]]] = {
 }  # fmt: skip
 
 
-def alone(part: str, n: int, memory_mb: int) -> dict[str, Any]:
-    """One part in a process and a folder of its own, with the peak memory of its process tree."""
-    with tempfile.TemporaryDirectory(prefix="bench-dedup-") as folder:
+def alone(part: str, n: int, memory_mb: int, *, module: str = "bench.dedup") -> dict[str, Any]:
+    """One part in a process and a folder of its own, with the peak memory of its process tree.
+
+    `python -m MODULE part PART FOLDER N MEMORY_MB` does it and leaves FOLDER/said.json.
+    """
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         said, log = Path(folder, "said.json"), Path(folder, "log")
         with log.open("w") as sink:
             process = subprocess.Popen(
-                [sys.executable, "-m", "bench.dedup", "part", part, folder, str(n), str(memory_mb)],
+                [sys.executable, "-m", module, "part", part, folder, str(n), str(memory_mb)],
                 stdout=sink, stderr=sink, stdin=subprocess.DEVNULL,
             )  # fmt: skip
             peak = [0]

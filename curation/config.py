@@ -272,10 +272,10 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 class MemberConfig(Section):
     """A model that reads every document: where it lies, where it runs, what columns it gives."""
 
-    kind: Literal["fasttext", "encoder", "classifier"]
+    kind: Literal["fasttext", "encoder", "classifier", "similarity"]
     """`fasttext`: a supervised fastText model with the labels hq and cc; gives P(hq). `encoder`: a
     sentence encoder that is run once for all the heads on it. `classifier`: a Hugging Face sequence
-    classifier."""
+    classifier. `similarity`: a sentence encoder that compares with given texts."""
     model: str
     """A published model by its Hugging Face id, found under $CURATION_MODELS; or a path; or
     `shipped` (fasttext) or `minilm` (encoder), which come with packages."""
@@ -283,7 +283,8 @@ class MemberConfig(Section):
     """Columns that it gives, and what each holds. fasttext: `hq`. encoder: the file of a head, or
     `shipped` for the one of the column's name. classifier: `edu` (one output, 0..5), `class` (the
     likeliest class, with its probability in `<column>_p`), or the name of a label (its
-    probability). Empty, for a published model: its own."""
+    probability). similarity: a file of JSON lines with a `text`, or a `question` and its `answer`:
+    the greatest cosine to one of them, -1..1. Empty, for a published model: its own."""
     max_tokens: Annotated[int, Field(ge=16, le=8_192)] | None = None
     """Tokens of a document that it reads; the rest is cut. By default as many as its authors read:
     of a published model what its card says, of another classifier 512, of an encoder 256; fastText
@@ -297,6 +298,8 @@ class MemberConfig(Section):
     def _has_columns(self) -> MemberConfig:
         if self.kind == "encoder" and not self.columns:
             raise ValueError("columns: an encoder gives nothing without heads")
+        if self.kind == "similarity" and not self.columns:
+            raise ValueError("columns: similarity needs the texts to compare with, as files")
         if self.kind == "fasttext" and (len(self.columns) > 1 or {*self.columns.values()} - {"hq"}):
             raise ValueError("columns: a fastText member gives one, as in {fasttext: hq}")
         return self
@@ -604,11 +607,73 @@ class GateConfig(Section):
 
 
 BlendMethod = Literal["natural", "weights", "epochs", "temperature", "unimax"]
-Attribute = Literal["quality", "kind", "kind2", "language", "domain", "speech", "crawl", "toxicity"]
+Attribute = Literal[
+    "quality", "kind", "kind2", "language", "domain", "speech", "crawl", "corpus", "toxicity"
+]
+
+
+class SelectConfig(Section):
+    """Texts chosen before they are blended: DSIR, importance by hashed n-grams (s08)."""
+
+    target: str = ""
+    """What the chosen are to be like: the texts that fulfil this condition, in SQL over quality,
+    kind, kind2, language, crawl, corpus, domain, speech, toxicity, scores, n_words, url.
+    2407.06380: of high quality and low toxicity."""
+    target_files: tuple[str, ...] = ()
+    """The same as files of JSON lines with a `text`, patterns too; plain, gzip or zstd."""
+    frac: Fraction | None = None
+    """Share of each source's texts that is chosen."""
+    n: Annotated[int, Field(ge=1)] | None = None
+    """Texts chosen in all instead; of each source in proportion to its texts."""
+    quotas: dict[str, Fraction] = {}
+    """Share by source, named as in `blend.weights`, that is chosen in place of `frac`."""
+    pooled: bool = False
+    """Choose from all texts as from one source: one ratio, one quota. 2407.06380 finds it worse."""
+    score: Literal["raw", "per_token"] = "raw"
+    """`raw`: the product over n-grams, as in DSIR, whose size grows with length. `per_token`: its
+    mean in logarithms over tokens, divided by `temperature`."""
+    temperature: Annotated[float, Field(gt=0.0, le=1000.0)] | None = None
+    """Of `per_token`, 1 where not given: the lower, the less chance has a say."""
+    strata: bool = False
+    """Choose within lengths (1, 2 to 3, 4 to 7 tokens, ...), so that lengths stay as they are."""
+    n_buckets: Annotated[int, Field(ge=2, le=1_000_000)] = 10_000
+    """Buckets that unigrams and bigrams are hashed to. 2302.03169"""
+    seed: Count = 17
+    """Seed of the Gumbel noise, a hash of ids."""
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> SelectConfig:
+        if bool(self.target.strip()) == bool(self.target_files):
+            raise ValueError("give `target` or `target_files`, one of them")
+        if (self.frac is None) == (self.n is None):
+            raise ValueError("give `frac` or `n`, one of them")
+        if self.quotas and (self.pooled or self.n is not None):
+            raise ValueError("quotas: of sources, with `frac`; without effect with `n` or `pooled`")
+        if self.temperature is not None and self.score == "raw":
+            raise ValueError("temperature: without effect under score raw; leave one out")
+        return self
+
+
+COMMON_CRAWL = "common-crawl"
+"""Corpus of a run's own texts, and of published ones that are given without a name."""
+MIND_CORPUS = "mind"
+"""Corpus of the dialogues of s07."""
 
 
 class BlendConfig(Section):
     """Sources, and how much is taken of each (s08)."""
+
+    published: dict[
+        Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")], tuple[str, ...]
+    ] = {}
+    """Files of the published form of Nemotron-CC that are blended with the run's own texts, or
+    alone: patterns of `quality=Q/kind=K/kind2=K2/*.jsonl.zstd` (or .zst, .gz, plain) by the name of
+    their corpus; a list means common-crawl. docs/blend.md"""
+    select: SelectConfig | None = None
+    """Texts are selected before they are blended; null: all are."""
+    where: str = ""
+    """Condition that a text must fulfil to be selected and blended, in SQL as `select.target`;
+    `scores['NAME']` is a column of `score.members`, null for published texts. Empty: none."""
 
     method: BlendMethod = "natural"
     """`natural`: in proportion to size. `weights`, `epochs`: as these say. `temperature`: in
@@ -647,6 +712,12 @@ class BlendConfig(Section):
             return given
         meant = [name for name in _METHOD_SETTINGS if given.get(name)]
         return given | {"method": meant[0]} if meant else given
+
+    @field_validator("published", mode="before")
+    @classmethod
+    def _of_common_crawl(cls, value: Any) -> Any:
+        named = value if isinstance(value, dict) else {COMMON_CRAWL: value} if value else {}
+        return {k: (v,) if isinstance(v, str) else v for k, v in named.items()}
 
     @field_validator("sources", mode="before")
     @classmethod
@@ -875,17 +946,33 @@ def settings_of_run(folder: Path) -> dict[str, Any]:
 def load_config(path: str, overrides: dict[str, Any] | None = None) -> RunConfig:
     """The run that the YAML file at `path` describes, with dotted `overrides` on top.
 
+    A section may be the path of a YAML file that holds it: `blend: conf/blends/mind.yaml`.
+
     Raises:
         ConfigError: the file is missing or not a YAML mapping, a key is unknown (its nearest
             neighbour is named), a value has the wrong type or lies outside its range.
     """
-    settings = _read_yaml(path)
+    settings = _with_files(_read_yaml(path))
     for key, value in (overrides or {}).items():
         set_dotted(settings, key, value)
+        settings = _with_files(settings)
     try:
         return RunConfig.model_validate(settings)
     except ValidationError as error:
         raise ConfigError(f"{path}: {_explain(error)}") from error
+
+
+def _with_files(settings: dict[str, Any]) -> dict[str, Any]:
+    """`settings`, each section that is the path of a file in place of the path."""
+    return {
+        name: _read_yaml(value) if isinstance(value, str) and _is_section(name) else value
+        for name, value in settings.items()
+    }
+
+
+def _is_section(name: str) -> bool:
+    field = RunConfig.model_fields.get(name)
+    return field is not None and _section_of(field.annotation)[0] is not Section
 
 
 def parse_override(text: str) -> tuple[str, Any]:

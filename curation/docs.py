@@ -117,8 +117,9 @@ def config_page() -> str:
     """Every setting with its type, range and default."""
     head = _GENERATED.format(source="`curation/config.py`") + "# Settings\n\n"
     intro = (
-        "One YAML file is one run; `--set section.key=value` overrides any setting. An unknown key "
-        "or a value out of range is an error that names the nearest key or the range.\n"
+        "One YAML file is one run; `--set section.key=value` overrides any setting. A section may "
+        "be the path of a YAML file that holds it. An unknown key or a value out of range is an "
+        "error that names the nearest key or the range.\n"
     )
     top = [(n, f) for n, f in RunConfig.model_fields.items() if _section(f) is None]
     parts = [("The run", top)]

@@ -745,12 +745,80 @@ SYNTHETIC_MEASURES = Table(
     partition_by=("stage",),
 )  # fmt: skip
 
+PUBLISHED = Table(
+    name="published",
+    doc="One row a line of the files of `blend.published`. One that does not go on has no text.",
+    columns=pa.schema([
+        column("id", _STRING, "`id` of the line, else a hash of its record id, URL and text"),
+        column("doc_id", _STRING, "Hash of the WARC record id, as in `pages`; `id` where the line "
+               "names no record"),
+        column("crawl", _STRING, "Crawl id of the file's name; a partition"),
+        column("corpus", _STRING, "Name that `blend.published` gives the files"),
+        column("file", _STRING, "The file"),
+        column("line", _LONG, "Number of the line in it, from 1"),
+        column("files", _STRING, "Fingerprint of all the files, by name, size and time: others are "
+               "read anew"),
+        column("warc_record_id", _STRING, "As published; empty: not told"),
+        column("url", _STRING, "As published; empty: not told"),
+        column("url_normalized", _STRING, "As in `pages`"),
+        column("host", _STRING, "Host of the URL"),
+        column("language", _STRING, "Its language, `eng` as `en`"),
+        column("quality", _STRING, "Of the file's path"),
+        column("kind", _STRING, "Of the file's path"),
+        column("kind2", _STRING, "Of the file's path"),
+        column("n_words", _LONG, "Whitespace-separated words"),
+        optional("drop_reason", _STRING, "no_text | taken_down; null: goes on, unless an earlier "
+                 "line, or a text of the run's own, has its id"),
+        column("text", _STRING, "The text"),
+    ]),
+    key=("file", "line"),
+    partition_by=("crawl",),
+)  # fmt: skip
+
+SELECTION = Table(
+    name="selection",
+    doc="One row a text that `blend.select` judged: its weight, its key, and whether it was "
+    "chosen. Empty where nothing is selected.",
+    columns=pa.schema([
+        column("id", _STRING, "As in `blend`"),
+        column("doc_id", _STRING, "Document that the text is, or is made from"),
+        column("source", _STRING, "Source before small ones are merged"),
+        column("stratum", _INT, "s: 2^(s-1) to 2^s - 1 tokens, 0: none; without "
+               "`blend.select.strata`: 0"),
+        column("n_tokens", _LONG, "Words and runs of other marks"),
+        column("log_weight", _DOUBLE, "DSIR: sum over n-grams of ln(p target / p raw); nats"),
+        column("key", _DOUBLE, "Score, by `blend.select.score`, plus Gumbel noise of the id: the "
+               "largest of a source and stratum are chosen"),
+        column("chosen", pa.bool_(), "Whether it may go into the blend"),
+    ]),
+    key=("id",),
+)  # fmt: skip
+
+SELECTION_MIX = Table(
+    name="selection_mix",
+    doc="One row a source that `blend.select` chose from, before small ones are merged.",
+    columns=pa.schema([
+        column("source", _STRING, "The source"),
+        column("n_documents", _LONG, "Texts that there are"),
+        column("n_chosen", _LONG, "Texts chosen"),
+        column("n_target", _LONG, "Texts of the target: of all sources, the same in each row"),
+        optional("kl_random", _DOUBLE, "KL of the target's hashed n-grams to those of all texts, "
+               "which a draw by chance has; nats; null: none has one"),
+        optional("kl_chosen", _DOUBLE, "The same to those of the chosen texts; null: none has an "
+                 "n-gram"),
+        column("n_counted", _LONG, "Chosen texts whose n-grams were counted for it: all, or of "
+               "over a million some, by the hash of their ids"),
+    ]),
+    key=("source",),
+)  # fmt: skip
+
 BLEND = Table(
     name="blend",
     doc="One row a copy of a text in the blend. Plain Parquet under `blend/`, laid out as the "
     "published Nemotron-CC: quality=/kind=/kind2=.",
     columns=pa.schema([
-        column("id", _STRING, "doc_id of a real text, synthetic_id of a made one"),
+        column("id", _STRING, "doc_id of a real text, synthetic_id of a made one; of published "
+               "ones as in `published`"),
         column("copy", _INT, "0, 1, ...: which repeat"),
         column("order", _LONG, "Place in the blend's global order: least first, uniform over all "
                "64-bit numbers; copies of a text are far apart"),
@@ -833,6 +901,7 @@ TABLES: tuple[Table, ...] = (
     ATTEMPTS, FUNNEL, LEDGER, PAGES, REJECTS, MEASURES, DEDUP_KEYS, PAIRS, DEDUP_COMPONENTS,
     CLUSTERS, SPANS, SURVIVOR_CHANGES, DOCUMENTS, DOMAIN_REPETITION, DEDUP_BATCHES, SCORES,
     BUCKET_EDGES, LABELS, LABEL_DRIFT, REQUESTS, GENERATIONS, VERDICTS, SYNTHETIC,
-    JUDGEMENTS, SYNTHETIC_MEASURES, BLEND, BLEND_MIX, SHARDS, TOMBSTONES,
+    JUDGEMENTS, SYNTHETIC_MEASURES, PUBLISHED, SELECTION, SELECTION_MIX, BLEND, BLEND_MIX, SHARDS,
+    TOMBSTONES,
 )  # fmt: skip
 """Every table of a run, in the order in which the flow fills them."""

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
+from curation.blend.landing import NO_SCORES, dropped_lines, land, published_texts
 from curation.blend.layout import order_sql
 from curation.blend.mixing import Merged, Mix, merge_small
+from curation.blend.selecting import condition, selected
 from curation.blend.sources import source_sql
 from curation.blend.weights import epochs_by_source, mix_of_epochs
-from curation.config import BlendConfig
+from curation.config import COMMON_CRAWL, MIND_CORPUS, BlendConfig
 from curation.errors import InputError
 from curation.schemas import (
     BLEND,
     BLEND_MIX,
     DOCUMENTS,
     LABELS,
+    SCORES,
     SYNTHETIC,
     SYNTHETIC_MEASURES,
     Table,
@@ -34,8 +38,11 @@ from curation.spark.work import Work
 _HASH_RANGE = 2**53
 """Hashes are cut to what a double holds exactly before they are compared with a share."""
 
-_SCORED = ("domain", "speech", "toxicity")
-"""What `labels` says of a document, beside its label."""
+_DIALOGUE = "s07_dialogue"
+"""Stage whose texts are a corpus of their own."""
+
+_SCORED = ("domain", "speech", "toxicity", "scores")
+"""What `labels` and `scores` say of a document, beside its label."""
 
 
 _TAKEN = Table(
@@ -66,15 +73,23 @@ class Plan:
 def blend(work: Work) -> Account:
     """Copy each text as often as its source's epochs say; write the copies in global order."""
     conf = work.conf.blend
-    texts = real_texts(work).unionByName(synthetic_texts(work))
-    texts = texts.withColumn("bucket", F.expr(source_sql(conf)))
-    planned = plan(texts, conf)
-    counted = with_epochs(texts, planned, work).withColumn("copies", copies(conf.seed))
+    land(work)
+    own = own_texts(work)
+    texts = all_texts(work, own).withColumn("bucket", F.expr(source_sql(conf)))
+    fit = condition(texts, conf.where, "blend.where") if conf.where else F.lit(True)
+    kept, n_not_selected = selected(work, texts.where(fit))
+    planned = plan(kept, conf)
+    counted = with_epochs(kept, planned, work).withColumn("copies", copies(conf.seed))
     path = blend_path(work.conf.out)
     _write(with_copies(counted, conf.seed), path)
     written = _written(work, path)
     work.write(work.store.make(mix_rows(planned, written), BLEND_MIX), BLEND_MIX)
-    return _account(counted, written, path)
+    n_unfit = texts.where(~fit).count() if conf.where else 0
+    told = {"not_wanted": n_unfit, "not_selected": n_not_selected}
+    reasons = {reason: n for reason, n in told.items() if n}
+    if conf.published:
+        reasons |= dropped_lines(work, own)
+    return _account(counted, written, path, reasons)
 
 
 def blend_path(out: str) -> str:
@@ -82,21 +97,40 @@ def blend_path(out: str) -> str:
     return f"{out.rstrip('/')}/blend"
 
 
+def own_texts(work: Work) -> DataFrame | None:
+    """The run's own texts, real and made.
+
+    None where it has none: it has published texts, and no stage before this one has run.
+    """
+    if work.conf.blend.published and not work.store.exists(LABELS):
+        return None
+    return real_texts(work).unionByName(synthetic_texts(work))
+
+
+def all_texts(work: Work, own: DataFrame | None) -> DataFrame:
+    """The run's own texts, and published ones: columns of BLEND, `doc_id`, and attributes."""
+    parts = [] if own is None else [own]
+    if work.conf.blend.published:
+        parts.append(published_texts(work, own))
+    return reduce(DataFrame.unionByName, parts)
+
+
 def real_texts(work: Work) -> DataFrame:
     """Documents that the labels keep: columns of BLEND, and attributes."""
-    kept = work.read(LABELS).where("keep").select(
+    kept = _with_scores(work, work.read(LABELS).where("keep")).select(
         "doc_id", F.col("label").alias("quality"), *_SCORED
     )  # fmt: skip
     return work.read(DOCUMENTS).join(kept, "doc_id").select(
         F.col("doc_id").alias("id"), F.col("record_id").alias("warc_record_id"), "url", "language",
         F.col("n_words").cast("long").alias("n_words"), "quality", F.lit("actual").alias("kind"),
-        F.lit("actual").alias("kind2"), "text", "crawl", *_SCORED,
+        F.lit("actual").alias("kind2"), "text", "crawl", F.lit(COMMON_CRAWL).alias("corpus"),
+        "doc_id", *_SCORED,
     )  # fmt: skip
 
 
 def synthetic_texts(work: Work) -> DataFrame:
     """Texts that the gates keep, as `real_texts`; they inherit what their document has."""
-    scored = work.read(LABELS).select("doc_id", *_SCORED)
+    scored = _with_scores(work, work.read(LABELS)).select("doc_id", *_SCORED)
     about = work.read(DOCUMENTS).select("doc_id", "record_id", "url", "language").join(
         scored, "doc_id", "left"
     )  # fmt: skip
@@ -106,8 +140,18 @@ def synthetic_texts(work: Work) -> DataFrame:
         F.col("synthetic_id").alias("id"), F.col("record_id").alias("warc_record_id"), "url",
         "language", F.size(F.split(F.trim("text"), r"\s+")).cast("long").alias("n_words"),
         F.col("label").alias("quality"), F.lit("synthetic").alias("kind"), "kind2", "text", "crawl",
-        *_SCORED,
+        F.when(F.col("stage") == _DIALOGUE, MIND_CORPUS).otherwise(COMMON_CRAWL).alias("corpus"),
+        "doc_id", *_SCORED,
     )  # fmt: skip
+
+
+def _with_scores(work: Work, labels: DataFrame) -> DataFrame:
+    """`labels` with the map `scores` of their documents; null where no condition asks for it."""
+    select = work.conf.blend.select
+    asked = work.conf.blend.where + (select.target if select else "")
+    if "scores" not in asked:
+        return labels.withColumn("scores", F.expr(NO_SCORES))
+    return labels.join(work.read(SCORES).select("doc_id", "scores"), "doc_id", "left")
 
 
 def plan(texts: DataFrame, conf: BlendConfig) -> Plan:
@@ -123,7 +167,8 @@ def plan(texts: DataFrame, conf: BlendConfig) -> Plan:
     sizes = {row["bucket"]: row for row in small(counted) if row["n_words"]}
     if not sizes:
         raise InputError(
-            "blend: no labelled document is kept and nothing is synthetic; see `labels`"
+            "blend: no labelled document is kept, nothing is synthetic and nothing published; see "
+            "`labels`, `published` and `selection`"
         )
     n_words = {bucket: row["n_words"] for bucket, row in sizes.items()}
     merged = merge_small(n_words, min_frac=conf.min_source_frac)
@@ -197,12 +242,15 @@ def _written(work: Work, path: str) -> list[Row]:
     )  # fmt: skip
 
 
-def _account(counted: DataFrame, written: Sequence[Row], path: str) -> Account:
-    """Rows in are the copies wanted, and the texts of which none is."""
+def _account(
+    counted: DataFrame, written: Sequence[Row], path: str, before: dict[str, int]
+) -> Account:
+    """Rows in are the copies wanted, the texts of which none is, and what went `before`."""
     planned = small(counted.agg(
         F.sum(F.greatest("copies", F.lit(1))).alias("rows_in"),
         F.count_if(F.col("copies") == 0).alias("idle"),
     ))[0]  # fmt: skip
     n_copies, n_words = (sum(row[name] for row in written) for name in ("n_copies", "n_words"))
-    reasons = {"not_sampled": planned["idle"]} if planned["idle"] else {}
-    return Account(planned["rows_in"], n_copies, reasons, n_words, lambda: [path])
+    reasons = before | ({"not_sampled": planned["idle"]} if planned["idle"] else {})
+    rows_in = planned["rows_in"] + sum(before.values())
+    return Account(rows_in, n_copies, reasons, n_words, lambda: [path])

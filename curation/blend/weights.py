@@ -63,12 +63,12 @@ def _natural(n_words: Sizes, conf: BlendConfig) -> Epochs:
 
 
 def _named_epochs(n_words: Sizes, conf: BlendConfig) -> Epochs:
-    names = _groups(n_words, conf.epochs, "epochs", separator(conf))
+    names = named_groups(n_words, conf.epochs, "epochs", separator(conf))
     return {source: conf.epochs.get(name, 1.0) for source, name in names.items()}
 
 
 def _weights(n_words: Sizes, conf: BlendConfig) -> Epochs:
-    groups = _groups(n_words, conf.weights, "weights", separator(conf))
+    groups = named_groups(n_words, conf.weights, "weights", separator(conf))
     wanted = {name: weight for name, weight in conf.weights.items() if weight > 0}
     words = dict.fromkeys(wanted, 0.0)
     for source, name in groups.items():
@@ -103,10 +103,14 @@ _METHODS: Mapping[str, Callable[[Sizes, BlendConfig], Epochs]] = {
 }
 
 
-def _groups(
+def named_groups(
     sources: Iterable[str], names: Mapping[str, float], setting: str, between: str
 ) -> dict[str, str]:
-    """The longest of `names` that each source begins with; empty where none does."""
+    """The longest of `names` that each source begins with; empty where none does.
+
+    Raises:
+        ConfigError: a name with a value above 0 is of no source; `setting` has it, in `blend`.
+    """
     sources = sorted(sources)
     groups = {
         source: max((n for n in names if _fits(source, n, between)), key=len, default="")

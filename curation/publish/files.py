@@ -24,6 +24,7 @@ FIELDS = ("warc_record_id", "url", "text", "language", "id", "copy", "source")
 """Of a line, in their order; the first four are the published ones."""
 _LANGUAGES = {"en": "eng"}
 """Published code of a language; others are written as the tables have them."""
+_COMPRESSIONS = {".zstd": "zstd", ".zst": "zstd", ".gz": "gzip"}
 
 
 def part_name(crawl: str, number: int) -> str:
@@ -64,20 +65,31 @@ def _line(row: dict[str, Any]) -> str:
 
 
 def read_part(path: Path) -> Iterator[dict[str, Any]]:
-    """Objects of the lines of `path`, `.jsonl.zstd` or `.jsonl.zst`, frames one behind the other
-    included.
+    """Objects of the lines of `path`, in their order: `.zstd` or `.zst`, frames one behind the
+    other included, `.gz`, or plain.
 
     Raises:
-        InputError: the file is missing, cut short, or a line of it is no JSON object.
+        InputError: the file is missing, cut short, or a line of it is no JSON object; its place is
+            told.
     """
     n_read = 0
     try:
-        with pa.input_stream(str(path), compression="zstd") as stream:
+        with pa.input_stream(str(path), compression=_compression(path)) as stream:
             for line in io.TextIOWrapper(io.BufferedReader(cast(Any, stream)), encoding="utf-8"):
                 yield _object(json.loads(line))
                 n_read += 1
     except (OSError, EOFError, ValueError) as error:
         raise InputError(f"{path}: not readable after line {n_read}: {error}") from error
+
+
+def _compression(path: Path) -> Any:
+    """By pyarrow's name; None: the file is plain."""
+    return _COMPRESSIONS.get(path.suffix)
+
+
+def language_of(published: str) -> str:
+    """The tables' code of a language that is published."""
+    return next((ours for ours, theirs in _LANGUAGES.items() if theirs == published), published)
 
 
 def _object(value: Any) -> dict[str, Any]:

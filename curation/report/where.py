@@ -103,10 +103,22 @@ def _facts(run: Run, rank: int, manifest: Manifest) -> dict[str, str]:
         ("id", "copy", "quality", "kind", "kind2", "language"),
         f'FROM blend ORDER BY "order", id, copy LIMIT 1 OFFSET {rank}',
     )
+    if published := _published(run, blended["id"]):
+        return blended | published
     made = _made(run, blended["id"]) if blended["kind"] == "synthetic" else {}
     doc_id = made.get("doc_id", blended["id"])
     columns = ("doc_id", "url", "crawl", "warc_file", "warc_offset", "record_id", "engine")
     return blended | made | _row(run, columns, "FROM pages WHERE doc_id = ? LIMIT 1", doc_id)
+
+
+def _published(run: Run, id_: str) -> dict[str, str]:
+    """The line that a published text is; empty where it is a text of the run's own."""
+    if not run.has("published"):
+        return {}
+    columns = ("corpus", "crawl", "file", "line", "warc_record_id", "url")
+    rest = "FROM published WHERE id = ? AND drop_reason IS NULL ORDER BY file, line LIMIT 1"
+    found = run.rows(int, "SELECT count(*) FROM published WHERE id = ?", (id_,))
+    return _row(run, columns, rest, id_) if found[0] else {}
 
 
 def _made(run: Run, synthetic_id: str) -> dict[str, str]:

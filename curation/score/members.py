@@ -30,8 +30,9 @@ from curation.score.models import (
     PublishedFastText,
     find_model,
 )
-from curation.score.outputs import EduScore, LabelProbabilities, Outputs, TopClass
+from curation.score.outputs import EduScore, LabelProbabilities, Outputs, Similarity, TopClass
 from curation.score.sequence import Scores, SequenceClassifier, load_classifier
+from curation.score.similarity import NearTexts, items_of, load_near_texts
 from curation.score.weights import default_weight
 from curation.tokens.files import sha256_of
 
@@ -45,6 +46,8 @@ SHIPPED = "shipped"
 COMBINED_CUTS = ("mean_rank", "logistic")
 """Names that s05 gives to cuts of its own, of all members combined."""
 TOXICITY = "toxicity"
+_ENCODERS = ("encoder", "similarity")
+"""Kinds whose model is a sentence encoder."""
 _ENCODER_TOKENS, _CLASSIFIER_TOKENS = 256, 512
 
 
@@ -77,7 +80,7 @@ class Member:
             return self.conf.max_tokens
         if isinstance(self.published, PublishedClassifier):
             return self.published.max_tokens
-        return _ENCODER_TOKENS if self.conf.kind == "encoder" else _CLASSIFIER_TOKENS
+        return _ENCODER_TOKENS if self.conf.kind in _ENCODERS else _CLASSIFIER_TOKENS
 
 
 def members_of(conf: ScoreConfig) -> tuple[Member, ...]:
@@ -175,6 +178,8 @@ def _outputs(member: Member) -> tuple[Outputs, ...]:
         return tuple(head.outputs(column) for column, head in _heads(member).items())
     if member.conf.kind == "classifier":
         return (_classifier_outputs(member),)
+    if member.conf.kind == "similarity":
+        return tuple(map(Similarity, member.conf.columns))
     return (LabelProbabilities((("hq", _fasttext_column(member)),)),)
 
 
@@ -251,7 +256,7 @@ def _own_path(conf: MemberConfig) -> Path:
     if conf.kind == "fasttext":
         shipped = conf.model == SHIPPED
         return default_weight("fasttext.ftz") if shipped else Path(conf.model).expanduser()
-    if conf.kind == "encoder":
+    if conf.kind in _ENCODERS:
         return model_folder(conf.model)
     folder = Path(conf.model).expanduser()
     if not folder.is_dir():
@@ -309,12 +314,12 @@ def _print(member: Member) -> str:
             load_fasttext(str(path))
         return sha256_of(path)
     _check_folder(member, path)
-    heads = [
-        sha256_of(head_file(column, file))
+    files = [
+        sha256_of(head_file(column, file) if member.conf.kind == "encoder" else Path(file))
         for column, file in sorted(member.conf.columns.items())
-        if member.conf.kind == "encoder"
+        if member.conf.kind in _ENCODERS
     ]
-    return fingerprint([model_print(path), *heads])
+    return fingerprint([model_print(path), *files])
 
 
 def _check_folder(member: Member, folder: Path) -> None:
@@ -334,6 +339,8 @@ def _check_folder(member: Member, folder: Path) -> None:
         check_max_tokens(member.max_tokens, positions_told(told))
     if member.conf.kind == "encoder":
         _check_heads(member, folder)
+    if member.conf.kind == "similarity":
+        _given_texts(member)
 
 
 def _check_heads(member: Member, folder: Path) -> None:
@@ -362,6 +369,8 @@ def _complaint(member: Member, told: dict[str, Any]) -> str | None:
     """What speaks against a network of which config.json says `told`; None if nothing does."""
     if member.conf.kind == "classifier":
         return _classifier_complaint(_classifier_outputs(member), told)
+    if member.conf.kind == "similarity":
+        return None
     width = told.get("hidden_size")
     for column, head in _heads(member).items():
         if width is not None and width != head.weight.shape[0]:
@@ -384,6 +393,8 @@ def load_member(member: Member, *, n_threads: int) -> Model:
     path = str(_model_path(member))
     if member.conf.kind == "encoder":
         return HeadedEncoder(_encoder(member, path, n_threads), _heads(member))
+    if member.conf.kind == "similarity":
+        return _near_texts(member, path, n_threads)
     if member.conf.kind == "classifier":
         return _classifier(member, path, n_threads)
     with _named(member, "model"):
@@ -395,6 +406,24 @@ def _encoder(member: Member, folder: str, n_threads: int) -> Encoder:
         return load_encoder(
             folder, max_tokens=member.max_tokens, tokens_per_batch=member.tokens_per_batch,
             device=member.device, n_threads=n_threads,
+        )  # fmt: skip
+
+
+def _given_texts(member: Member) -> dict[str, list[str]]:
+    """The texts that a `similarity` compares with, by column.
+
+    Raises:
+        InputError: a file of them is missing, damaged or empty.
+    """
+    with _named(member, "columns"):
+        return {column: items_of(Path(file)) for column, file in member.conf.columns.items()}
+
+
+def _near_texts(member: Member, folder: str, n_threads: int) -> NearTexts:
+    with _named(member):
+        return load_near_texts(
+            folder, tuple(sorted(member.conf.columns.items())), max_tokens=member.max_tokens,
+            tokens_per_batch=member.tokens_per_batch, device=member.device, n_threads=n_threads,
         )  # fmt: skip
 
 

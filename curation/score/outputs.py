@@ -110,6 +110,25 @@ class LabelProbabilities:
         return {column: probabilities[:, labels.index(label)] for label, column in self.wanted}
 
 
+@dataclass(frozen=True)
+class Similarity:
+    """The greatest cosine to one of given texts: float32, -1..1."""
+
+    column: str
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        return (self.column,)
+
+    def complaint(self, labels: Sequence[str]) -> str | None:
+        return None
+
+    def columns(
+        self, logits_NL: NDArray[np.float32], labels: Sequence[str]
+    ) -> dict[str, NDArray[np.generic]]:
+        return {self.column: logits_NL.max(axis=1)}
+
+
 def as_told(outputs: Outputs, n_outputs: int, problem_type: str | None) -> Outputs:
     """`outputs`, of which is filled in what config.json decides, by its `problem_type`.
 

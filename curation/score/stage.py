@@ -55,7 +55,8 @@ def models_fingerprint(conf: RunConfig) -> str:
 def _deciding(member: Member) -> list[object]:
     """What else than its files decides a member's scores: a head's own file is among these."""
     columns = member.conf.columns
-    told = sorted(columns) if member.conf.kind == "encoder" else sorted(columns.items())
+    has_files = member.conf.kind in ("encoder", "similarity")
+    told = sorted(columns) if has_files else sorted(columns.items())
     return [member.conf.kind, told, member.max_tokens, member.device]
 
 

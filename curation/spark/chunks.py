@@ -221,7 +221,7 @@ def check_input(conf: RunConfig, stages: Sequence[Stage]) -> None:
     """
     has_run = Path(conf.out, "tables", LEDGER.name).exists()
     if not _reads_files(stages):
-        if stages and not has_run:
+        if stages and not has_run and not _begins_with_published(conf, stages):
             raise InputError(f"{stages[0].name}: no run in {conf.out} to go on with; run s01 first")
     elif names_files(conf):
         _listed(conf)
@@ -234,6 +234,11 @@ def check_input(conf: RunConfig, stages: Sequence[Stage]) -> None:
 
 def _reads_files(stages: Sequence[Stage]) -> bool:
     return any(not stage.after for stage in stages)
+
+
+def _begins_with_published(conf: RunConfig, stages: Sequence[Stage]) -> bool:
+    """Whether published texts are what `stages` begin with: no crawl is needed for them."""
+    return bool(conf.blend.published) and stages[0].name == "s08_blend"
 
 
 def names_files(conf: RunConfig) -> bool:

@@ -105,6 +105,16 @@ class Job:
         """Chunks of this crawl: those of the input, new files grouped into new ones."""
         return plan_chunks(self.store, self.conf, retry=self.retry)
 
+    @cached_property
+    def left_out(self) -> frozenset[Stage]:
+        """Stages that this run does without: those before s08, where `blend.published` names the
+        texts and no file was ever read.
+        """
+        before = frozenset(stages_before(stage_named("s08_blend")))
+        has_begun = any(stage_named(name) in before for name, _ in self.attempts)
+        is_alone = bool(self.conf.blend.published) and not has_begun and not before & {*self.asked}
+        return before if is_alone else frozenset()
+
     def finish_takedown(self) -> None:
         """Finish a takedown that was broken off, before anything is made of what is to go."""
         _named("curation.takedown.removal:finish_begun")(self.store, self.conf.out)
@@ -159,7 +169,7 @@ class Job:
         needed = {earlier for stage in stages for earlier in stages_before(stage)}
         if then_train:
             needed |= {*stages_before(STAGES[-1]), STAGES[-1]}
-        stale = self._stale([stage for stage in STAGES if stage in needed - {*self.asked}])
+        stale = self._stale([s for s in STAGES if s in needed - {*self.asked, *self.left_out}])
         if stale:
             told = "; ".join(f"{name}: {', '.join(units[:3])}" for name, units in stale.items())
             parts = [s for s in STAGES if s.name in stale or s in self.asked]
@@ -252,7 +262,7 @@ class Job:
         finished = self._finished(upstream)
         if upstream.scope == "chunk" and unit != CORPUS:
             finished = {unit: finished[unit]} if unit in finished else {}
-        if not finished:
+        if not finished and upstream not in self.left_out:
             raise InputError(
                 f"{unit}: {upstream.name} has not finished in {self.store.root}; run it first"
             )

@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame
 from curation.config import SparkConfig, settings_of_run
 from curation.errors import InputError
 from curation.report.html import write_report
-from curation.schemas import PAGES, TOMBSTONES
+from curation.schemas import PAGES, PUBLISHED, TOMBSTONES
 from curation.spark.session import open_session
 from curation.spark.tables import Store
 from curation.takedown.removal import (
@@ -67,7 +67,7 @@ def take_down(folder: Path, asked: Takedown, tell: Tell) -> None:
 
 
 def _check(folder: Path, asked: Takedown) -> None:
-    if not (folder / "tables" / PAGES.name).is_dir():
+    if not any((folder / "tables" / table.name).is_dir() for table in (PAGES, PUBLISHED)):
         raise InputError(f"{folder}: no pages to take down: s01_extract has not run here")
     if not asked.wanted and not (folder / "tables" / TOMBSTONES.name).is_dir():
         raise InputError("takedown: name what to take down: --url, --domain or --doc-id")

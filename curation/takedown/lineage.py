@@ -17,6 +17,7 @@ from curation.schemas import (
     MEASURES,
     PAGES,
     PAIRS,
+    PUBLISHED,
     REJECTS,
     SYNTHETIC,
     TABLES,
@@ -52,8 +53,9 @@ def documents_named(store: Store, tombstones: DataFrame) -> DataFrame:
 
 
 def _addresses(store: Store) -> DataFrame:
-    """`doc_id`, `url_normalized`, `host` of all pages, and of documents whose page is gone."""
-    pages = store.read(PAGES).select(*_KEYS.columns.names)
+    """The keys of all pages and published texts, and of documents whose page is gone."""
+    tables = [table for table in (PAGES, PUBLISHED) if store.exists(table)]
+    pages = reduce(DataFrame.unionAll, [store.read(t).select(*_KEYS.columns.names) for t in tables])
     if not store.exists(DOCUMENTS):
         return pages
     strays = store.read(DOCUMENTS).join(pages, "doc_id", "left_anti")
@@ -154,8 +156,9 @@ def copies_elsewhere(store: Store, ids: DataFrame) -> DataFrame:
 
 
 def synthetic_ids(store: Store, ids: DataFrame) -> DataFrame:
-    """`id` of every text that was made of the documents `ids`."""
-    made = rows_of(store, SYNTHETIC, ids) if store.exists(SYNTHETIC) else None
-    if made is None:
-        return ids.limit(0).select(F.col("doc_id").alias("id"))
-    return made.select(F.col("synthetic_id").alias("id"))
+    """`id` of every text that was made of the documents `ids`, published ones included."""
+    found = ids.limit(0).select(F.col("doc_id").alias("id"))
+    for table, name in ((SYNTHETIC, "synthetic_id"), (PUBLISHED, "id")):
+        if store.exists(table):
+            found = found.unionAll(rows_of(store, table, ids).select(F.col(name).alias("id")))
+    return found

@@ -106,14 +106,17 @@ def steps(store: Store, out: str, tell: Tell) -> list[tuple[str, Callable[[], ob
         if table.name in rows
     ]
     pages = [step for step in tables if step[0] == PAGES.name]
+    # A run of published texts alone has read no record.
+    of_records: list[tuple[str, Callable[[], object]]] = (
+        [("rejects", partial(_reject, store, ids, tell)), *pages,
+         ("ledger", partial(correct_ledger, store))] if store.exists(PAGES) else []
+    )  # fmt: skip
     return [
         ("dedup", partial(mark_matched_chunks, store, ids)),
         ("shards", partial(_remove_from_shards, store, out, ids, bool(rows), tell)),
         ("blend", partial(_remove_from_blend, store, out, ids, tell)),
         *(step for step in tables if step not in pages),
-        ("rejects", partial(_reject, store, ids, tell)),
-        *pages,
-        ("ledger", partial(correct_ledger, store)),
+        *of_records,
         ("funnel", partial(correct_funnel, store, out)),
         ("attempts", partial(abandon_lost_shards, store, out)),
         ("documents version", partial(note_documents_version, store)),

@@ -1,38 +1,18 @@
 """s08: copies by hash, places in the order, sources by attributes, and the mix that is told."""
 
-from datetime import UTC, datetime
 from itertools import pairwise
 
 import numpy as np
-import pyarrow as pa
 import pytest
+from blend_tables import Tables
 from pyspark.sql import functions as F
 
 from curation.blend.layout import order_sql, orders
-from curation.blend.stage import blend, blend_path, copies, with_copies
-from curation.config import RunConfig
+from curation.blend.stage import copies, with_copies
 from curation.errors import ConfigError
-from curation.pipeline import stage_named
-from curation.schemas import (
-    BLEND,
-    BLEND_MIX,
-    DOCUMENTS,
-    LABELS,
-    SYNTHETIC,
-    SYNTHETIC_MEASURES,
-)
-from curation.spark.batches import spark_schema
-from curation.spark.progress import Silent
-from curation.spark.tables import Store
-from curation.spark.work import CORPUS, Work
+from curation.schemas import BLEND
 
 pytestmark = pytest.mark.spark
-
-_EMPTY = (
-    (pa.types.is_string, ""), (pa.types.is_integer, 1), (pa.types.is_floating, 1.0),
-    (pa.types.is_boolean, False), (pa.types.is_map, {}), (pa.types.is_list, []),
-    (pa.types.is_timestamp, datetime(2026, 1, 1, tzinfo=UTC)),
-)  # fmt: skip
 
 
 def texts(spark, n=2_000):
@@ -95,59 +75,6 @@ def test_copies_of_a_text_are_far_apart_and_the_order_is_another_by_seed(spark):
     gaps = [place[id_, 1] - place[id_, 0] for id_ in twice]
     assert min(gaps) > 0.22 * len(order)  # a quarter of the order, and chance
     assert len({*pairwise(order)} & {*pairwise(placed(18))}) < 20
-
-
-def row(table, **known):
-    """A row of `table`; what is not known is null, or as good as empty."""
-    return tuple(
-        known.get(field.name, None if field.nullable else
-                  next(value for is_type, value in _EMPTY if is_type(field.type)))
-        for field in table.columns
-    )  # fmt: skip
-
-
-DOCS = {
-    "d0": {"n_words": 60, "label": "high", "toxicity": 0.1, "domain": "Games"},
-    "d1": {"n_words": 100, "label": "high", "toxicity": 0.2, "domain": "Games"},
-    "d2": {"n_words": 200, "label": "low", "toxicity": 0.7, "domain": "Law"},
-    "d3": {"n_words": 20, "label": "low"},
-    "d4": {"n_words": 1_000, "label": "low", "keep": False},
-    "d5": {"n_words": 0, "label": "medium"},
-}
-
-
-class Tables:
-    """A run's tables before s08, and s08 run over them: six documents, a text made of d0."""
-
-    def __init__(self, spark, root):
-        self.store, self.root, self.attempt = Store(spark, str(root / "tables")), root, 0
-        facts = [{"keep": True, "doc_id": doc, **facts} for doc, facts in DOCS.items()]
-        made = [{"synthetic_id": "s0", "doc_id": "d0", "label": "high", "kind2": "distill",
-                 "text": "word " * 20, "keep": True}]  # fmt: skip
-        for table, rows in ((DOCUMENTS, facts), (LABELS, facts), (SYNTHETIC, made),
-                            (SYNTHETIC_MEASURES, made)):  # fmt: skip
-            schema = spark_schema(table, nullable=True)
-            frame = spark.createDataFrame([row(table, **known) for known in rows], schema)
-            frame.write.format("delta").save(self.store.path(table))
-        self.store.create(BLEND_MIX)
-
-    def blend(self, **settings):
-        """One attempt; its account must close."""
-        self.attempt += 1
-        conf, stage = RunConfig(out=str(self.root), blend=settings), stage_named("s08_blend")
-        work = Work(self.store, conf, stage, CORPUS, "c1", self.attempt, (), Silent())
-        self.done = blend(work)
-        self.done.close("s08_blend", CORPUS)
-        return self
-
-    def mix(self):
-        return {row["source"]: row for row in self.store.read(BLEND_MIX).collect()}
-
-    def rows(self):
-        """(id, copy) in the order of the shards."""
-        rows = self.store.read_parquet(blend_path(str(self.root)), BLEND)
-        return [(row["id"], row["copy"], row["source"])
-                for row in rows.orderBy("order", "id", "copy").collect()]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -35,6 +35,8 @@ MAY_IMPORT_SPARK = {
     "asking.py",
     "judging.py",
     "sourced.py",
+    "landing.py",
+    "selecting.py",
     "cli.py",
 }
 MODELS_MAY_USE = {"schemas", "config", "errors", "tokens", "lock"}

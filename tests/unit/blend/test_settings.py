@@ -54,11 +54,23 @@ def test_a_method_that_is_not_named_follows_from_its_setting(tmp_path, section, 
         ("sources: [toxicity]", r"need two, ascending, as in \[0.2, 0.6\], found \[\]"),
         ("sources: toxicity, toxicity_cuts: [0.6, 0.2]", r"ascending.*found \[0.6, 0.2\]"),
         ("sources: quality, toxicity_cuts: [0.2, 0.6]", "sources has no toxicity"),
+        ("select: {frac: 0.5}", "give `target` or `target_files`, one of them"),
+        ("select: {target: 'true', target_files: [a], frac: 0.5}", "one of them"),
+        ("select: {target: 'true'}", "give `frac` or `n`, one of them"),
+        ("select: {target: 'true', frac: 0.5, n: 3}", "give `frac` or `n`, one of them"),
+        ("select: {target: 'true', n: 3, quotas: {high: 1}}", "quotas: .*without effect with `n`"),
+        ("select: {target: 'true', frac: 1, temperature: 2}", "without effect under score raw"),
+        ("select: {target: 'true', frac: 1.5}", "frac.*less than or equal to 1"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused_by_name(tmp_path, section, fault):
     with pytest.raises(ConfigError, match=fault):
         loaded(tmp_path, section)
+
+
+@pytest.mark.parametrize("section", ["a.jsonl", "[a.jsonl]", "{common-crawl: a.jsonl}"])
+def test_published_files_without_a_name_are_of_common_crawl(tmp_path, section):
+    assert loaded(tmp_path, f"published: {section}").published == {"common-crawl": ("a.jsonl",)}
 
 
 def test_one_source_needs_no_list(tmp_path):
