@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 
@@ -104,15 +105,30 @@ def _experts(conf: TrainConfig, inner_size: int) -> dict[str, int]:
 
 
 def _loaded(folder: Path, conf: TrainConfig, manifest: Manifest) -> PreTrainedModel:
+    where = f"train.init_from: {folder}"
+    model = read_model(folder, where)
+    _check_fits(model.config, folder, conf, manifest)
+    return model
+
+
+def read_model(folder: Path, where: str) -> PreTrainedModel:
+    """The causal model in `folder`, float32, on the CPU; messages begin with `where`.
+
+    Raises:
+        InputError: there is none, a file is damaged, or the weights are of another model.
+    """
     if not (folder / "config.json").is_file():
-        raise InputError(f"train.init_from: {folder} has no config.json; name a model's folder")
+        raise InputError(f"{where} has no config.json; name a model's folder, e.g. OUT/model/hf")
     loader: Any = AutoModelForCausalLM
     try:
-        model = loader.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
-    except (OSError, ValueError) as error:
+        model, told = loader.from_pretrained(
+            folder, dtype=torch.float32, local_files_only=True, output_loading_info=True
+        )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         said = " ".join(str(error).split())[:300]
-        raise InputError(f"train.init_from: {folder}: {said}") from error
-    _check_fits(model.config, folder, conf, manifest)
+        raise InputError(f"{where}: {said}") from error
+    if absent := sorted(told["missing_keys"]):
+        raise InputError(f"{where}: the weights are of another model: they lack {absent[0]}")
     return cast(PreTrainedModel, model)
 
 
