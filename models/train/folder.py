@@ -16,6 +16,7 @@ TRAINED = "finished"
 """File that says that the training has come to the end."""
 CHECKPOINT = "checkpoint.pt"
 
+_NOT_DECIDING = {"checkpoint_every", "recompute", "compile", "parallel"}
 Settings = dict[str, str | int | float]
 """Settings of a training run as JSON, with the fingerprint of its tokens."""
 
@@ -46,9 +47,9 @@ def model_folder(conf: RunConfig) -> Path:
 def settings_of(conf: TrainConfig, manifest: Manifest) -> Settings:
     """All that decides the weights: settings, and a fingerprint of the tokens.
 
-    How often checkpoints are written is no part of it.
+    How often checkpoints are written is no part of it, nor what changes results by rounding only.
     """
-    settings: Settings = conf.model_dump(mode="json", exclude={"checkpoint_every"})
+    settings: Settings = conf.model_dump(mode="json", exclude=_NOT_DECIDING)
     if conf.init_from:
         settings["init_weights"] = fingerprint(_weights(Path(conf.init_from).expanduser()))
     return settings | {"tokens": fingerprint(manifest)}

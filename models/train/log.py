@@ -27,7 +27,12 @@ class StepRecord:
     tokens: int
     """Tokens seen since the first step, this one included."""
     tokens_per_s: float
-    """Tokens of this step by the seconds it took; the one figure that is not reproducible."""
+    """Tokens of this step by the seconds it took, over all ranks; not reproducible."""
+    mfu: float | None = None
+    """Share of the devices' peak in half precision that the step used; not reproducible. Null where
+    the peak is not known."""
+    aux_loss: float | None = None
+    """Load-balancing loss times its coefficient; null for a dense model."""
 
 
 def append_record(log: TextIO, record: StepRecord) -> None:

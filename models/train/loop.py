@@ -28,10 +28,12 @@ from models.train.data import SampleLoader, open_stream
 from models.train.evaluate import evaluate, held_out_batches
 from models.train.folder import CHECKPOINT, Settings, settings_of
 from models.train.log import StepRecord, append_record, cut_log, sync_log
+from models.train.mfu import mfu
 from models.train.model import build_model
 from models.train.optim import build_optimizer, learning_rate, set_learning_rate
 from models.train.parallel import Ranks, check_batch
-from models.train.step import ALONE, split_batch, train_step
+from models.train.shard import State, load_model, load_optimizer, shard, whole_state
+from models.train.step import ALONE, DTYPES, is_mixture, split_batch, train_step
 
 LOG = "log.jsonl"
 HF_FOLDER = "hf"
@@ -67,9 +69,13 @@ class _Run:
     conf: TrainConfig
     settings: Settings
     model: PreTrainedModel
-    optimizer: torch.optim.AdamW
+    optimizer: torch.optim.Optimizer
     loader: SampleLoader
     ranks: Ranks
+    eod_id: int | None
+    """What ends a document, where attention is to stay in documents."""
+    dtype: torch.dtype
+    """What matrix products are computed in."""
 
 
 def train(
@@ -130,7 +136,11 @@ def _prepare(
     stream = open_stream(manifest, folder)
     loader = SampleLoader(stream, sequence_length=conf.sequence_length, seed=conf.seed)
     model = build_model(conf, manifest)
-    return _Run(conf, settings, model, build_optimizer(model, conf), loader, ranks)
+    if conf.parallel == "shard" and ranks.size > 1:
+        shard(model)
+    eod_id = manifest.eod_id if conf.document_masks else None
+    dtype = DTYPES[conf.precision]
+    return _Run(conf, settings, model, build_optimizer(model, conf), loader, ranks, eod_id, dtype)
 
 
 def _advance(
@@ -139,8 +149,8 @@ def _advance(
     """Take the steps that remain; the checkpoint of the last one."""
     done = 0 if checkpoint is None else checkpoint.step
     if checkpoint is not None:
-        run.model.load_state_dict(checkpoint.model)
-        run.optimizer.load_state_dict(checkpoint.optimizer)
+        load_model(run.model, checkpoint.model)
+        load_optimizer(run.optimizer, checkpoint.optimizer)
         run.loader.load_state_dict(checkpoint.data)
     with _Writer(run, out, done) if run.ranks.is_first else nullcontext() as writer:
         for step in range(done + 1, run.conf.n_steps + 1):
@@ -171,7 +181,7 @@ class _Writer:
             return
         sync_log(self._log)
         if record.step == self._run.conf.n_steps:  # before what says that all is done
-            _export(self._run.model, self._out / HF_FOLDER)
+            _export(self._run.model, checkpoint.model, self._out / HF_FOLDER)
         save_checkpoint(checkpoint, self._out / CHECKPOINT)
 
     def __enter__(self) -> _Writer:
@@ -181,9 +191,11 @@ class _Writer:
         self._log.close()
 
 
-def _export(model: PreTrainedModel, folder: Path) -> None:
+def _export(model: PreTrainedModel, state: State, folder: Path) -> None:
     disable_progress_bar()  # type: ignore[no-untyped-call, unused-ignore]
-    model.save_pretrained(folder)
+    tied = model.all_tied_weights_keys  # the same as others, and not to be saved twice
+    kept = {name: value for name, value in state.items() if name not in tied}
+    model.save_pretrained(folder, state_dict=kept)
 
 
 def _step(run: _Run, step: int) -> StepRecord:
@@ -191,13 +203,26 @@ def _step(run: _Run, step: int) -> StepRecord:
     conf, rate = run.conf, learning_rate(step, run.conf)
     set_learning_rate(run.optimizer, rate)
     samples = run.ranks.part(run.loader.take(conf.batch_size))
-    batches = split_batch(samples, conf.micro_batch_size, device=conf.device)
+    batches = split_batch(samples, conf.micro_batch_size, device=conf.device, eod_id=run.eod_id)
     outcome = train_step(
-        run.model, run.optimizer, batches, max_grad_norm=conf.max_grad_norm, ranks=run.ranks
+        run.model,
+        run.optimizer,
+        batches,
+        max_grad_norm=conf.max_grad_norm,
+        ranks=run.ranks,
+        dtype=run.dtype,
     )
     tokens_per_s = outcome.n_tokens / (time.perf_counter() - start_s)
-    n_seen = step * outcome.n_tokens
-    return StepRecord(step, outcome.loss, rate, outcome.grad_norm, n_seen, tokens_per_s)
+    return StepRecord(
+        step,
+        outcome.loss,
+        rate,
+        outcome.grad_norm,
+        step * outcome.n_tokens,
+        tokens_per_s,
+        mfu(run.model, conf, tokens_per_s / run.ranks.size),
+        outcome.aux_loss if is_mixture(run.model) else None,
+    )
 
 
 def _snapshot(run: _Run, record: StepRecord) -> Checkpoint:
@@ -209,12 +234,14 @@ def _snapshot(run: _Run, record: StepRecord) -> Checkpoint:
         held_out_loss=_held_out_loss(run) if finished and run.loader.n_held_out else None,
         settings=run.settings,
         data=run.loader.state_dict(),
-        model=run.model.state_dict(),
-        optimizer=run.optimizer.state_dict(),
+        model=whole_state(run.model.state_dict()),
+        optimizer=whole_state(run.optimizer.state_dict()),
     )
 
 
 def _held_out_loss(run: _Run) -> float:
     conf = run.conf
-    batches = held_out_batches(run.loader, conf.micro_batch_size, device=conf.device)
-    return evaluate(run.model, batches).loss
+    batches = held_out_batches(
+        run.loader, conf.micro_batch_size, device=conf.device, eod_id=run.eod_id
+    )
+    return evaluate(run.model, batches, dtype=run.dtype).loss
