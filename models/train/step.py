@@ -6,7 +6,7 @@ Shape suffixes: B sequences, T tokens of a sequence, N tokens that count, H widt
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from curation.errors import InputError, TrainingDiverged
+from curation.errors import InputError
 from models.train.loss import summed_cross_entropy
 from models.train.parallel import Ranks
 
@@ -44,6 +44,8 @@ class StepOutcome:
     """Norm of the gradient before clipping."""
     n_tokens: int
     """Targets that counted."""
+    skipped: bool = False
+    """Whether there was no update."""
 
 
 def split_batch(
@@ -72,6 +74,11 @@ def token_loss(model: PreTrainedModel, batch: Batch) -> Tensor:
     return summed_cross_entropy(hidden_BTH[counts_BT], head.weight, batch.targets_BT[counts_BT])
 
 
+def is_finite(loss: float, grad_norm: float) -> bool:
+    """Whether a step can be taken at all."""
+    return math.isfinite(loss) and math.isfinite(grad_norm)
+
+
 def train_step(
     model: PreTrainedModel,
     optimizer: torch.optim.Optimizer,
@@ -79,15 +86,16 @@ def train_step(
     *,
     max_grad_norm: float,
     ranks: Ranks = ALONE,
+    accepts: Callable[[float, float], bool] = is_finite,
 ) -> StepOutcome:
     """One update from the mean loss over the tokens of all `micro_batches` of all ranks.
 
     How the sequences are cut into micro-batches, and over how many ranks, changes the result by
-    rounding only; every rank makes the same update.
+    rounding only; every rank makes the same update. A step whose loss and gradient norm `accepts`
+    refuses on one rank is skipped by all: parameters and optimizer are untouched.
 
     Raises:
         InputError: no target counts.
-        TrainingDiverged: the gradient is not finite; parameters and optimizer are untouched.
     """
     n_tokens = int(ranks.total(count_targets(micro_batches)))
     if n_tokens == 0:
@@ -96,14 +104,12 @@ def train_step(
     loss = ranks.total(sum(_accumulate(model, batch, n_tokens) for batch in micro_batches))
     ranks.sum_gradients(model)
     grad_norm = float(torch.nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm))
-    if not math.isfinite(grad_norm):
+    skipped = ranks.total(float(not accepts(loss, grad_norm))) > 0
+    if skipped:
         optimizer.zero_grad()
-        raise TrainingDiverged(
-            f"gradient norm is {grad_norm} at loss {loss}: lower the learning rate, or look at "
-            "the weights the step started from"
-        )
-    optimizer.step()
-    return StepOutcome(loss, grad_norm, n_tokens)
+    else:
+        optimizer.step()
+    return StepOutcome(loss, grad_norm, n_tokens, skipped)
 
 
 def _accumulate(model: PreTrainedModel, batch: Batch, n_tokens: int) -> float:
