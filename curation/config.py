@@ -713,16 +713,12 @@ class TokensConfig(Section):
     """Aim for the size of one shard; the number of shards follows from the blend's size."""
 
 
-SourceName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
-Shares = dict[SourceName, Fraction]
-
-
 class PhaseConfig(Section):
     """A part of a training run, and what is read in it."""
 
     start_frac: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     """Share of the steps that lie before it, to the nearest step; it ends where the next begins."""
-    weights: Shares
+    weights: dict[str, float]
     """Share of each source among the samples; a source not named: none."""
 
 
@@ -774,16 +770,18 @@ class TrainConfig(Section):
     device: Literal["cpu", "cuda"] = "cpu"
     """Where the model trains."""
 
-    sources: dict[SourceName, str] = {}
+    sources: dict[str, str] = {}
     """Folders of token shards by name, each with its `manifest.json` and all of one tokenizer, that
     are read instead of OUT/tokens."""
     data_format: Literal["bin", "parquet"] = "bin"
     """Files of a shard that are read: Megatron's, or the packed rows, one behind the other."""
     phases: tuple[PhaseConfig, ...] = ()
-    """What is read of each source, and from where on; empty: in proportion to their samples."""
-    general: Shares = {}
+    """What is read of each source, and from where on: `start_frac`, the share of the steps that lie
+    before a phase, and `weights`, the share of each source. Empty: in proportion to their samples.
+    """
+    general: dict[str, float] = {}
     """Shares of the sources in the general blend of `continued`."""
-    qa: Shares = {}
+    qa: dict[str, float] = {}
     """Shares of the sources of question-answer data within these, for `continued`."""
     qa_share: Fraction = 0.1
     """Part of the second blend of `continued` that is `qa`; the rest is `general`. 2407.07263."""
@@ -816,9 +814,12 @@ class TrainConfig(Section):
                     f"{where}: no source {', '.join(unknown)}; `sources` names "
                     f"{', '.join(sorted(self.sources)) or 'none'}"
                 )
-            total = math.fsum(shares.values())
-            if abs(total - 1.0) > SUM_TOLERANCE:
-                raise ValueError(f"{where}: shares must sum to 1, found {total:g}")
+            total, least = math.fsum(shares.values()), min(shares.values(), default=0.0)
+            if least < 0 or not abs(total - 1.0) <= SUM_TOLERANCE:
+                raise ValueError(
+                    f"{where}: shares must be at least 0 and sum to 1, found {shares}, in all "
+                    f"{total:g}"
+                )
         return self
 
     @model_validator(mode="after")

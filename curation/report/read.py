@@ -396,7 +396,7 @@ def training(out: Path) -> list[TrainStep]:
 def _train_step(line: str, where: str) -> TrainStep:
     fields = _json_object(line, where)
     try:
-        given = {name: fields[name] for name in TrainStep.__dataclass_fields__}
+        given: dict[str, Any] = {name: fields[name] for name in TrainStep.__dataclass_fields__}
     except KeyError as error:
         raise InputError(f"{where}: a training step lacks {error}") from error
     # JSON has no NaN: what is null was not finite.

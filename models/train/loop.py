@@ -250,7 +250,8 @@ def _check_sound(run: _Run, record: StepRecord, last_checkpoint: int) -> None:
     kept = f"the checkpoint of step {last_checkpoint}" if last_checkpoint else "no checkpoint yet"
     raise TrainingDiverged(
         f"steps {first} to {record.step} could not be taken (loss {record.loss:g}, gradient norm "
-        f"{record.grad_norm:g} at the last), {why}; there is {kept}: lower train.learning_rate, or look at what these steps read"
+        f"{record.grad_norm:g} at the last), {why}; there is {kept}: lower "
+        "train.learning_rate, or look at what these steps read"
     )
 
 
