@@ -46,7 +46,6 @@ from curation.spark.tables import told_in_one_line
 from curation.synth.plan import plan_tasks, write_plan
 from curation.takedown.command import Takedown, take_down
 from curation.takedown.selectors import selectors
-from curation.tokens.manifest import read_manifest
 from models.train.folder import (
     check_packages,
     is_trained,
@@ -54,6 +53,7 @@ from models.train.folder import (
     mark_trained,
     open_folder,
 )
+from models.train.sources import read_sources
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -299,7 +299,7 @@ def _check(conf: RunConfig, stages: tuple[Stage, ...], *, train: bool) -> None:
     if train:
         check_packages()
         if not stages:
-            read_manifest(manifest_path(conf))
+            read_sources(conf.train, manifest_path(conf))
 
 
 def _note_settings(conf: RunConfig, run_id: str) -> None:
@@ -332,7 +332,7 @@ def _run_stages(
     job = begin(hosts_engine)
     try:
         job.finish_takedown()
-        job.check_earlier(stages, then_train=train)
+        job.check_earlier(stages, then_train=train and not conf.train.sources)
         _note_settings(conf, run_id)
         for engine, group in itertools.groupby(stages, key=lambda stage: _is_alone(stage, conf)):
             pending = list(group)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast, get_args
 
@@ -804,6 +805,15 @@ class TokensConfig(Section):
     """Aim for the size of one shard; the number of shards follows from the blend's size."""
 
 
+class PhaseConfig(Section):
+    """A part of a training run, and what is read in it."""
+
+    start_frac: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    """Share of the steps that lie before it, to the nearest step; it ends where the next begins."""
+    weights: dict[str, float]
+    """Share of each source among the samples; a source not named: none."""
+
+
 class TrainConfig(Section):
     """A language model on the shards (models.train)."""
 
@@ -832,14 +842,16 @@ class TrainConfig(Section):
     learning_rate: Annotated[float, Field(gt=0.0, le=1.0)] = 3e-3
     """Peak learning rate."""
     warmup_steps: Count = 5
-    """Steps of a linear warm-up."""
-    schedule: Literal["cosine", "wsd"] = "cosine"
+    """Steps of a linear warm-up; not given, none under `continued`."""
+    schedule: Literal["cosine", "wsd", "continued"] = "cosine"
     """After the warm-up: half a cosine to the end; or the peak, and in the last `decay_frac` of
-    the steps a fall as 1 - sqrt of what is done of them (warm-up, stable, decay: 2405.18392)."""
+    the steps a fall as 1 - sqrt of what is done of them (warm-up, stable, decay: 2405.18392); or
+    the recipe of 2407.07263: half a cosine from the first step on, and a switch of the blend."""
     decay_frac: Fraction = 0.2
     """Share of all steps that `wsd` falls in."""
     final_frac: Fraction = 0.1
-    """Learning rate at the end, as a share of the peak."""
+    """Learning rate at the end, as a share of the peak; not given, a hundredth under `continued`
+    (2407.07263, table 8)."""
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.1
     """AdamW weight decay. 2412.02595, appendix D."""
     max_grad_norm: Annotated[float, Field(gt=0.0)] = 1.0
@@ -869,6 +881,80 @@ class TrainConfig(Section):
     """Compile each decoder layer with torch.compile."""
     parallel: Literal["replicate", "shard"] = "replicate"
     """What several ranks hold: each the whole model, or each its part of it (FSDP2)."""
+
+    sources: dict[str, str] = {}
+    """Folders of token shards by name, each with its `manifest.json` and all of one tokenizer, that
+    are read instead of OUT/tokens."""
+    data_format: Literal["bin", "parquet"] = "bin"
+    """Files of a shard that are read: Megatron's, or the packed rows, one behind the other."""
+    phases: tuple[PhaseConfig, ...] = ()
+    """What is read of each source, and from where on: `start_frac`, the share of the steps that lie
+    before a phase, and `weights`, the share of each source. Empty: in proportion to their samples.
+    """
+    general: dict[str, float] = {}
+    """Shares of the sources in the general blend of `continued`."""
+    qa: dict[str, float] = {}
+    """Shares of the sources of question-answer data within these, for `continued`."""
+    qa_share: Fraction = 0.1
+    """Part of the second blend of `continued` that is `qa`; the rest is `general`. 2407.07263."""
+    switch_frac: Annotated[float, Field(gt=0.0, le=1.0)] = 0.2
+    """`continued` reads its second blend once the learning rate has fallen to this share of the
+    first one. 2407.07263, table 9."""
+    spike_factor: Annotated[float, Field(ge=0.0)] = 0.0
+    """A step whose gradient norm or loss exceeds this many times the median of the last
+    `spike_window` steps taken is skipped: no update, its samples are used up. 0: none is."""
+    spike_window: Positive = 100
+    """Steps taken that the median is of; before so many there are no spikes."""
+    max_skipped: Count = 3
+    """Most steps in a row that are skipped, for a spike or a gradient that is not finite, before
+    the run is given up."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _recipe_has_its_own(cls, given: Any) -> Any:
+        """Of `continued`: no warm-up, and a fall to a hundredth."""
+        if not isinstance(given, dict) or given.get("schedule") != "continued":
+            return given
+        return {"warmup_steps": 0, "final_frac": 0.01} | given
+
+    @model_validator(mode="after")
+    def _blends_add_up(self) -> TrainConfig:
+        for where, shares in self._blends():
+            unknown = sorted({*shares} - {*self.sources})
+            if unknown:
+                raise ValueError(
+                    f"{where}: no source {', '.join(unknown)}; `sources` names "
+                    f"{', '.join(sorted(self.sources)) or 'none'}"
+                )
+            total, least = math.fsum(shares.values()), min(shares.values(), default=0.0)
+            if least < 0 or not abs(total - 1.0) <= SUM_TOLERANCE:
+                raise ValueError(
+                    f"{where}: shares must be at least 0 and sum to 1, found {shares}, in all "
+                    f"{total:g}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _schedule_has_its_blends(self) -> TrainConfig:
+        recipe = self.schedule == "continued"
+        if recipe and not (self.general and self.qa):
+            raise ValueError("schedule continued needs `general` and `qa`, the shares of sources")
+        idle = [name for name in ("general", "qa") if getattr(self, name) and not recipe]
+        if recipe and self.phases:
+            idle.append("phases")
+        if idle:
+            raise ValueError(f"{idle[0]}: without effect under schedule {self.schedule}")
+        starts = [phase.start_frac for phase in self.phases]
+        if starts and (starts[0] != 0.0 or sorted({*starts}) != starts):
+            raise ValueError(f"phases: start_frac must be 0 at first, then ascend, found {starts}")
+        return self
+
+    def _blends(self) -> Iterator[tuple[str, dict[str, float]]]:
+        """Every set of shares that is given, with its place."""
+        for number, phase in enumerate(self.phases):
+            yield f"phases.{number}.weights", phase.weights
+        yield from ((name, shares) for name, shares in
+                    (("general", self.general), ("qa", self.qa)) if shares)  # fmt: skip
 
     @model_validator(mode="after")
     def _divides(self) -> TrainConfig:

@@ -7,6 +7,7 @@ reads a text column.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -396,9 +397,11 @@ def training(out: Path) -> list[TrainStep]:
 def _train_step(line: str, where: str) -> TrainStep:
     fields = _json_object(line, where)
     try:
-        return TrainStep(**{name: fields[name] for name in TrainStep.__dataclass_fields__})
+        given: dict[str, Any] = {name: fields[name] for name in TrainStep.__dataclass_fields__}
     except KeyError as error:
         raise InputError(f"{where}: a training step lacks {error}") from error
+    # JSON has no NaN: what is null was not finite.
+    return TrainStep(**{k: math.nan if v is None else v for k, v in given.items()})
 
 
 def _json_object(text: str, where: str) -> dict[str, Any]:

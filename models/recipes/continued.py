@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 from curation.blend.mixing import checked_shares
@@ -37,6 +37,8 @@ class Plan:
     """A run of continued pretraining. What is read and at which rate follows from it alone.
 
     Nothing is remembered between steps: a run that is resumed switches where the whole one does.
+    One that is resumed with another plan is refused by its checkpoint (`models.train.checkpoint`):
+    a longer run would raise the rate again, and could go back to the first blend.
 
     Raises:
         ConfigError: a number is out of range, or the rate never falls to the one of the switch.
@@ -103,30 +105,6 @@ class Plan:
             f"recipe: the run of {self.n_tokens:g} tokens ends before a step begins in its second "
             f"phase, at {self.switch_tokens:g}; {tokens_per_step:g} tokens a step are too many"
         )
-
-    def state_dict(self) -> dict[str, float]:
-        """What a checkpoint keeps, for `check_resume`."""
-        return asdict(self)
-
-    def check_resume(self, saved: Mapping[str, float]) -> None:
-        """Refuse to go on with another plan than that of the checkpoint.
-
-        A longer run would raise the rate again, and could go back to the first blend.
-
-        Raises:
-            ConfigError: a number differs; all that do are named.
-        """
-        mine = self.state_dict()
-        changed = [
-            f"{name}: {saved.get(name)} was saved, {mine.get(name)} is set"
-            for name in sorted(mine.keys() | saved.keys())
-            if saved.get(name) != mine.get(name)
-        ]
-        if changed:
-            raise ConfigError(
-                f"recipe: the checkpoint is of another plan ({'; '.join(changed)}); set what was "
-                f"saved, or start anew"
-            )
 
     def _progress(self, tokens_read: float) -> float:
         if not 0 <= tokens_read <= self.n_tokens:

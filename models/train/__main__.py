@@ -1,8 +1,8 @@
 """`python -m models.train --conf FILE [--set section.key=value] [--out DIR]`.
 
-Trains on DIR/tokens/manifest.json into DIR/model, as `curation run --only train` does. An error is
-one line and exit code 2. On several processes, one a GPU: `torchrun --nproc-per-node N -m
-models.train ...`; all of them must see DIR.
+Trains on DIR/tokens, or on the folders of `train.sources`, into DIR/model, as `curation run --only
+train` does. An error is one line and exit code 2. On several processes, one a GPU: `torchrun
+--nproc-per-node N -m models.train ...`; all of them must see DIR.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 from curation.config import RunConfig, load_config, overrides
 from curation.errors import reported
 from curation.lock import locked
-from curation.tokens.manifest import read_manifest
 from models.train.folder import (
     check_packages,
     manifest_path,
     mark_trained,
     model_folder,
     open_folder,
+    sources_of,
 )
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with reported():
         conf = load_config(options.conf, overrides(options.overrides, out=options.out))
         check_packages()
-        read_manifest(manifest_path(conf))  # before anything is written
+        sources_of(conf)  # before anything is written
         from models.train.parallel import open_ranks
 
         with open_ranks(conf.train.device) as ranks:

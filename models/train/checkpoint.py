@@ -12,8 +12,9 @@ import torch
 from curation.config import fingerprint
 from curation.errors import InputError
 from curation.tokens.files import replacing
-from models.train.data import LoaderState
+from models.train.blended import LoaderState
 from models.train.folder import Settings
+from models.train.spikes import SpikeState
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,15 +22,19 @@ class Checkpoint:
     """Everything that the rest of a run depends on. Nothing else is random or remembered."""
 
     step: int
-    """Updates done."""
+    """Steps done."""
     loss: float
     """Loss of the last one."""
+    held_out_losses: dict[str, float]
+    """Loss on the held-out samples of each source that has any; empty before the last step."""
     held_out_loss: float | None
-    """Loss on the held-out samples; null before the last step, or where none are held out."""
+    """Loss on all of them; null before the last step, or where none are held out."""
     settings: Settings
     """What the run was started with, see `settings_of`."""
     data: LoaderState
     """Position in the samples."""
+    spikes: SpikeState
+    """What the next steps are judged by."""
     model: dict[str, Any]
     """The model's state_dict."""
     optimizer: dict[str, Any]

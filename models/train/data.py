@@ -1,4 +1,4 @@
-"""Samples of tokens from the shards of a manifest, in an order that depends on a seed only.
+"""Samples of tokens from the shards of one source, in an order that depends on a seed only.
 
 The shards are one stream, end-of-document tokens included. Sample i is the sequence_length + 1
 tokens from i * sequence_length on, so that every token but the first is a target once an epoch;
@@ -8,9 +8,10 @@ the tail that fills no sample is never seen. The last hundredth of the samples i
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,16 +20,25 @@ from curation.errors import InputError
 from curation.tokens.dtypes import TokenArray
 from curation.tokens.manifest import Manifest, ShardEntry
 from curation.tokens.megatron import read_indexed
+from models.train.packed import open_packed
 
 HELD_OUT_FRAC = 0.01
 """Share of the samples that training never sees."""
+DataFormat = Literal["bin", "parquet"]
+
+
+class Tokens(Protocol):
+    """Tokens of a shard: an array, or what reads one piece by piece."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, part: slice, /) -> TokenArray: ...
 
 
 @dataclass(frozen=True, eq=False)
 class TokenStream:
-    """The tokens of all shards, one after the other, memory-mapped."""
+    """The tokens of all shards, one after the other; they are read where they are asked for."""
 
-    shards: tuple[TokenArray, ...]
+    shards: tuple[Tokens, ...]
     starts: npt.NDArray[np.int64]
     """Position of each shard's first token, and the length of the stream at the end."""
 
@@ -50,30 +60,54 @@ class TokenStream:
         return np.concatenate([np.empty(0, np.int64), *parts])
 
 
-class LoaderState(TypedDict):
-    """Where a loader stands: `position` samples of epoch `epoch` were taken."""
-
-    epoch: int
-    position: int
-
-
 class SampleLoader:
     """Samples without end: every epoch takes each training sample once, in an order of its own.
 
-    A resumed loader goes on with the very next sample: nothing is repeated, nothing skipped.
+    Where it stands is `n_taken` alone, the samples taken since the first epoch began: after `seek`
+    it goes on with the very next one, nothing repeated and nothing skipped.
+
+    Raises:
+        InputError: the stream holds not even one sample.
     """
 
-    def __init__(self, stream: TokenStream, *, sequence_length: int, seed: int) -> None:
+    def __init__(
+        self, stream: TokenStream, *, sequence_length: int, seed: int, name: str = ""
+    ) -> None:
         self._stream = stream
         self._sequence_length = sequence_length
-        self._seed = seed
-        self.n_samples, self.n_held_out = split_samples(stream.n_tokens, sequence_length)
-        self._epoch = self._position = 0
-        self._order = sample_order(self.n_samples, seed=seed, epoch=0)
+        self._seed, self._name = seed, name
+        self.n_samples, self.n_held_out = split_samples(stream.n_tokens, sequence_length, name)
+        self.n_taken = 0
+        self._epoch = -1
+        self._order = np.empty(0, np.int64)
+
+    @property
+    def epochs(self) -> float:
+        """Samples taken by samples there are."""
+        return self.n_taken / self.n_samples
 
     def take(self, n: int) -> npt.NDArray[np.int64]:
         """The next `n` samples; int64, shape (n, sequence_length + 1)."""
-        return self._read([self._next_index() for _ in range(n)])
+        return self.read([self.next_index() for _ in range(n)])
+
+    def next_index(self) -> int:
+        """Index of the next sample, which counts as taken."""
+        epoch, position = divmod(self.n_taken, self.n_samples)
+        if epoch != self._epoch:
+            self._epoch, self._order = epoch, self._order_of(epoch)
+        self.n_taken += 1
+        return int(self._order[position])
+
+    def read(self, indices: Iterable[int]) -> npt.NDArray[np.int64]:
+        """The samples of `indices`, none of which counts as taken; shape as of `take`."""
+        length = self._sequence_length
+        rows = [self._stream.read(i * length, (i + 1) * length + 1) for i in indices]
+        return np.array(rows, np.int64).reshape(len(rows), length + 1)
+
+    def seek(self, n_taken: int) -> None:
+        """Go on as if `n_taken` samples had been taken."""
+        assert n_taken >= 0, n_taken
+        self.n_taken = n_taken
 
     def held_out(self, start: int, stop: int) -> npt.NDArray[np.int64]:
         """Held-out samples `start` to `stop`, fewer at the end; shape as of `take`.
@@ -81,73 +115,54 @@ class SampleLoader:
         The stream is in the blend's global order, so these are a random slice of the documents.
         Where the blend repeats a document, a copy may be among the training samples.
         """
-        stop = min(stop, self.n_held_out)
-        return self._read([self.n_samples + index for index in range(start, stop)])
+        return self.read(range(self.n_samples + start, self.n_samples + min(stop, self.n_held_out)))
 
-    def state_dict(self) -> LoaderState:
-        return {"epoch": self._epoch, "position": self._position}
-
-    def load_state_dict(self, state: LoaderState) -> None:
-        """Go on where `state` was taken.
-
-        Raises:
-            InputError: the state is of a stream with more samples.
-        """
-        if not 0 <= state["position"] <= self.n_samples:
-            raise InputError(
-                f"data position {state['position']} lies outside the {self.n_samples} samples of "
-                "an epoch; the checkpoint is of other shards"
-            )
-        self._epoch, self._position = state["epoch"], state["position"]
-        self._order = sample_order(self.n_samples, seed=self._seed, epoch=self._epoch)
-
-    def _next_index(self) -> int:
-        if self._position == self.n_samples:
-            self._epoch, self._position = self._epoch + 1, 0
-            self._order = sample_order(self.n_samples, seed=self._seed, epoch=self._epoch)
-        self._position += 1
-        return int(self._order[self._position - 1])
-
-    def _read(self, indices: list[int]) -> npt.NDArray[np.int64]:
-        length = self._sequence_length
-        rows = [self._stream.read(i * length, (i + 1) * length + 1) for i in indices]
-        return np.array(rows, np.int64).reshape(len(rows), length + 1)
+    def _order_of(self, epoch: int) -> npt.NDArray[np.int64]:
+        return sample_order(self.n_samples, seed=self._seed, epoch=epoch, name=self._name)
 
 
-def open_stream(manifest: Manifest, folder: Path) -> TokenStream:
+def open_stream(manifest: Manifest, folder: Path, data_format: DataFormat = "bin") -> TokenStream:
     """The shards of `manifest` that lie in `folder`; sizes are checked, contents are not.
 
     Raises:
         InputError: a shard is missing, truncated, or is not the one that the manifest lists.
     """
-    shards = tuple(_open_shard(entry, folder, manifest.dtype) for entry in manifest.shards)
+    if data_format == "parquet":
+        shards: tuple[Tokens, ...] = open_packed(manifest, folder)
+    else:
+        shards = tuple(_open_shard(entry, folder, manifest.dtype) for entry in manifest.shards)
     starts = np.cumsum([0, *(len(tokens) for tokens in shards)], dtype=np.int64)
     return TokenStream(shards, starts)
 
 
-def split_samples(n_tokens: int, sequence_length: int) -> tuple[int, int]:
-    """How many samples `n_tokens` hold: for training, and held out.
+def split_samples(n_tokens: int, sequence_length: int, name: str = "") -> tuple[int, int]:
+    """How many samples the `n_tokens` of source `name` hold: for training, and held out.
 
     Raises:
         InputError: not even one.
     """
     n_samples = (n_tokens - 1) // sequence_length
+    where = f"train.sources.{name}: " if name else ""
     if n_samples < 1:
         raise InputError(
-            f"the shards hold {n_tokens} tokens, one sample needs {sequence_length + 1}: lower "
-            "train.sequence_length or feed more text"
+            f"{where}the shards hold {n_tokens} tokens, one sample needs {sequence_length + 1}: "
+            "lower train.sequence_length or feed more text"
         )
     n_held_out = int(n_samples * HELD_OUT_FRAC)
     return n_samples - n_held_out, n_held_out
 
 
-def sample_order(n_samples: int, *, seed: int, epoch: int) -> npt.NDArray[np.int64]:
-    """Indices 0 to `n_samples` in the order of one epoch: sorted by a hash of (seed, epoch, index).
+def sample_order(n_samples: int, *, seed: int, epoch: int, name: str = "") -> npt.NDArray[np.int64]:
+    """Indices 0 to `n_samples` in the order of one epoch of source `name`.
+
+    They are sorted by a hash of seed, epoch, name and index. By name too, or else a text and what
+    was made of it, lying at one place of two sources, would be read at the same time.
 
     The hash maps distinct indices to distinct values, so there are no ties. Cost: 24 bytes and
     one sort step a sample, once an epoch.
     """
-    digest = hashlib.blake2b(f"{seed}:{epoch}".encode(), digest_size=8).digest()
+    key_text = f"{seed}:{epoch}:{name}" if name else f"{seed}:{epoch}"
+    digest = hashlib.blake2b(key_text.encode(), digest_size=8).digest()
     key = np.frombuffer(digest, "<u8")
     return np.argsort(_mix(np.arange(n_samples, dtype=np.uint64) + key)).astype(np.int64)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
 from curation.config import RunConfig, TrainConfig, fingerprint
 from curation.errors import EnvironmentFault, InputError
 from curation.tokens.files import sha256_of
-from curation.tokens.manifest import Manifest, read_manifest
+from curation.tokens.manifest import Manifest
+from models.train.sources import Source, read_sources
 
 IDENTITY = "identity"
 """File that says which settings and shards the model is of."""
@@ -16,9 +18,9 @@ TRAINED = "finished"
 """File that says that the training has come to the end."""
 CHECKPOINT = "checkpoint.pt"
 
-_NOT_DECIDING = {"checkpoint_every", "recompute", "compile", "parallel"}
-Settings = dict[str, str | int | float]
-"""Settings of a training run as JSON, with the fingerprint of its tokens."""
+_NOT_DECIDING = {"checkpoint_every", "recompute", "compile", "parallel", "sources"}
+Settings = dict[str, object]
+"""Settings of a training run as JSON, with the fingerprint of its tokens by source."""
 
 
 def check_packages() -> None:
@@ -44,21 +46,37 @@ def model_folder(conf: RunConfig) -> Path:
     return Path(conf.out, "model")
 
 
-def settings_of(conf: TrainConfig, manifest: Manifest) -> Settings:
-    """All that decides the weights: settings, and a fingerprint of the tokens.
+def settings_of(conf: TrainConfig, sources: Mapping[str, Source]) -> Settings:
+    """All that decides the weights: settings, and a fingerprint of each source's tokens.
 
-    How often checkpoints are written is no part of it, nor what changes results by rounding only.
+    How often checkpoints are written is no part of it, nor where the shards lie, nor what changes
+    results by rounding only.
     """
     settings: Settings = conf.model_dump(mode="json", exclude=_NOT_DECIDING)
     if conf.init_from:
         settings["init_weights"] = fingerprint(_weights(Path(conf.init_from).expanduser()))
-    return settings | {"tokens": fingerprint(manifest)}
+    tokens = {name: fingerprint(source.manifest) for name, source in sources.items()}
+    return settings | {"tokens": tokens}
 
 
 def _weights(folder: Path) -> dict[str, str]:
     """Hashes of a model's files by name: which weights training begins with."""
     files = (*folder.glob("*.safetensors"), *folder.glob("*.bin"), folder / "config.json")
     return {file.name: sha256_of(file) for file in sorted(files) if file.is_file()}
+
+
+def sources_of(conf: RunConfig) -> dict[str, Source]:
+    """What the run trains on; the shards of its own, where it names no others, are of its settings.
+
+    Raises:
+        InputError: a source is missing, damaged, too small, or not of these settings.
+        ConfigError: the phases of the run cannot be.
+    """
+    sources = read_sources(conf.train, manifest_path(conf))
+    if not conf.train.sources:
+        for source in sources.values():
+            check_shards(conf, source.manifest)
+    return sources
 
 
 def check_shards(conf: RunConfig, manifest: Manifest) -> None:
@@ -84,10 +102,9 @@ def open_folder(conf: RunConfig) -> Path:
 
     Raises:
         InputError: there is no manifest, it is damaged, or of other settings.
+        ConfigError: the phases of the run cannot be.
     """
-    manifest = read_manifest(manifest_path(conf))
-    check_shards(conf, manifest)
-    identity = fingerprint(settings_of(conf.train, manifest))
+    identity = fingerprint(settings_of(conf.train, sources_of(conf)))
     folder = model_folder(conf)
     mark, aside = folder / IDENTITY, folder.with_name(f"model-{identity}")
     if mark.is_file() and mark.read_text() != identity:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,6 +29,10 @@ class StepRecord:
     """Tokens seen since the first step, this one included."""
     tokens_per_s: float
     """Tokens of this step by the seconds it took, over all ranks; not reproducible."""
+    epochs: dict[str, float]
+    """Passes over each source so far."""
+    skipped: bool
+    """Whether there was no update, for a spike or a gradient that is not finite."""
     mfu: float | None = None
     """Share of the devices' peak in half precision that the step used; not reproducible. Null where
     the peak is not known."""
@@ -36,8 +41,12 @@ class StepRecord:
 
 
 def append_record(log: TextIO, record: StepRecord) -> None:
-    """Write `record` as a line that other processes see at once."""
-    log.write(json.dumps(asdict(record)) + "\n")
+    """Write `record` as a line that other processes see at once; null is what is not finite."""
+    line = {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in asdict(record).items()
+    }
+    log.write(json.dumps(line) + "\n")
     log.flush()
 
 

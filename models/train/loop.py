@@ -6,8 +6,10 @@ was killed and taken up again, give the same losses and the same weights bit for
 
 from __future__ import annotations
 
+import logging
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,23 +19,30 @@ from transformers import PreTrainedModel
 from transformers.utils.logging import disable_progress_bar
 
 from curation.config import TrainConfig
-from curation.errors import EnvironmentFault
-from curation.tokens.manifest import Manifest, read_manifest, verify
+from curation.errors import EnvironmentFault, TrainingDiverged
+from curation.tokens.manifest import Suffix, verify
+from models.recipes.continued import MAX_QA_EPOCHS
+from models.train.blended import BlendedLoader
 from models.train.checkpoint import (
     Checkpoint,
     load_checkpoint,
     save_checkpoint,
 )
 from models.train.data import SampleLoader, open_stream
-from models.train.evaluate import evaluate, held_out_batches
+from models.train.evaluate import Evaluation, evaluate, held_out_batches
 from models.train.folder import CHECKPOINT, Settings, settings_of
 from models.train.log import StepRecord, append_record, cut_log, sync_log
 from models.train.mfu import mfu
 from models.train.model import build_model
 from models.train.optim import build_optimizer, learning_rate, set_learning_rate
 from models.train.parallel import Ranks, check_batch
+from models.train.phases import phases_of, tokens_per_step
 from models.train.shard import State, load_model, load_optimizer, shard, whole_state
+from models.train.sources import OWN, Source, read_sources
+from models.train.spikes import SpikeGuard
 from models.train.step import ALONE, DTYPES, is_mixture, split_batch, train_step
+
+_LOGGER = logging.getLogger(__name__)
 
 LOG = "log.jsonl"
 HF_FOLDER = "hf"
@@ -45,7 +54,9 @@ class TrainResult:
     """A finished run."""
 
     n_steps: int
-    """Updates done."""
+    """Steps done."""
+    n_skipped: int
+    """Of those, the ones without an update."""
     n_tokens: int
     """Tokens seen."""
     loss: float
@@ -53,24 +64,31 @@ class TrainResult:
     held_out_loss: float | None
     """Loss on samples never trained on, in nats a token; null where there are too few to hold out
     any."""
+    held_out_losses: Mapping[str, float]
+    """The same by source, for those that have any."""
+    n_samples: Mapping[str, int]
+    """Samples read of each source."""
     checkpoint: Path
     log: Path
 
     def __str__(self) -> str:
         held_out = "" if self.held_out_loss is None else f", held out {self.held_out_loss:.4f}"
         seen = f"{self.n_steps} steps, {self.n_tokens} tokens"
+        if self.n_skipped:
+            seen += f", {self.n_skipped} steps skipped"
         return f"{seen}, loss {self.loss:.4f}{held_out} nats a token: {self.checkpoint}"
 
 
 @dataclass(frozen=True, eq=False)
 class _Run:
-    """The parts of a run; model, optimizer and loader change with every step."""
+    """The parts of a run; model, optimizer, loader and guard change with every step."""
 
     conf: TrainConfig
     settings: Settings
     model: PreTrainedModel
     optimizer: torch.optim.Optimizer
-    loader: SampleLoader
+    loader: BlendedLoader
+    guard: SpikeGuard
     ranks: Ranks
     eod_id: int | None
     """What ends a document, where attention is to stay in documents."""
@@ -86,42 +104,51 @@ def train(
     on_step: Callable[[StepRecord], None] | None = None,
     ranks: Ranks = ALONE,
 ) -> TrainResult:
-    """Train on the shards beside `manifest_path` into `out/checkpoint.pt` and `out/log.jsonl`.
+    """Train on the sources of `conf` into `out/checkpoint.pt` and `out/log.jsonl`.
 
-    The finished model lies in `out/hf` too, as `from_pretrained` takes it.
+    Where it names none, the shards beside `manifest_path` are read. The finished model lies in
+    `out/hf` too, as `from_pretrained` takes it.
 
     Where `out` holds a checkpoint of this run, training goes on from there, and the log is cut
     back to it; where the run is finished, nothing is done. A first start reads every shard once
     to check its hash.
 
     Args:
-        conf: Shape of the model, and how it is trained.
-        manifest_path: A manifest, in the folder of its shards.
+        conf: Shape of the model, how it is trained, and on what.
+        manifest_path: The manifest of the run's own shards, in their folder.
         out: Folder of the run; made where it is missing.
         on_step: Called after each step, when its line and its checkpoint are written.
         ranks: Who trains together; all see the same `out`, and the first one alone writes there.
 
     Raises:
         EnvironmentFault: there is no GPU though `conf` asks for one.
-        ConfigError: the ranks cannot share a batch evenly.
-        InputError: a shard is missing or damaged, the tokens are too few for one sample, or `out`
-            holds another run.
-        TrainingDiverged: the gradient is not finite; the last checkpoint stays good.
+        ConfigError: the ranks cannot share a batch evenly, or a phase of the data has no step.
+        InputError: a shard is missing or damaged, the tokens are too few for one sample, sources
+            are of different tokenizers, or `out` holds another run.
+        TrainingDiverged: more steps in a row than `conf.max_skipped` could not be taken, or the
+            last loss is not finite; the last checkpoint stays good.
     """
     _check(conf)
     check_batch(conf.batch_size, conf.micro_batch_size, ranks)
-    manifest = read_manifest(manifest_path)
-    settings, path = settings_of(conf, manifest), out / CHECKPOINT
+    sources = read_sources(conf, manifest_path)
+    settings, path = settings_of(conf, sources), out / CHECKPOINT
     checkpoint = load_checkpoint(path, settings) if path.is_file() else None
     if checkpoint is None or checkpoint.step < conf.n_steps:
         ranks.wait()  # none writes before all have read
         if checkpoint is None and ranks.is_first:
-            verify(manifest, manifest_path.parent, suffixes=("bin", "idx"))
-        run = _prepare(conf, manifest, manifest_path.parent, settings, ranks)
+            _verify(conf, sources)
+        run = _prepare(conf, sources, settings, ranks)
         checkpoint = _advance(run, checkpoint, out, on_step or (lambda record: None))
-    n_tokens = conf.n_steps * conf.batch_size * conf.sequence_length
     return TrainResult(
-        conf.n_steps, n_tokens, checkpoint.loss, checkpoint.held_out_loss, path, out / LOG
+        n_steps=conf.n_steps,
+        n_skipped=checkpoint.spikes["n_skipped"],
+        n_tokens=conf.n_steps * tokens_per_step(conf),
+        loss=checkpoint.loss,
+        held_out_loss=checkpoint.held_out_loss,
+        held_out_losses=checkpoint.held_out_losses,
+        n_samples=checkpoint.data,
+        checkpoint=path,
+        log=out / LOG,
     )
 
 
@@ -130,17 +157,56 @@ def _check(conf: TrainConfig) -> None:
         raise EnvironmentFault("train.device is cuda, but torch sees no GPU; set it to cpu")
 
 
+def _verify(conf: TrainConfig, sources: Mapping[str, Source]) -> None:
+    suffixes: tuple[Suffix, ...] = ("bin", "idx") if conf.data_format == "bin" else ("parquet",)
+    for source in sources.values():
+        verify(source.manifest, source.folder, suffixes=suffixes)
+
+
 def _prepare(
-    conf: TrainConfig, manifest: Manifest, folder: Path, settings: Settings, ranks: Ranks
+    conf: TrainConfig, sources: Mapping[str, Source], settings: Settings, ranks: Ranks
 ) -> _Run:
-    stream = open_stream(manifest, folder)
-    loader = SampleLoader(stream, sequence_length=conf.sequence_length, seed=conf.seed)
+    loader = open_loader(conf, sources)
+    if ranks.is_first:
+        _warn_of_repeats(loader, conf)
+    # Which of the sources makes no difference: their tokens are the same.
+    manifest = next(iter(sources.values())).manifest
     model = build_model(conf, manifest)
     if conf.parallel == "shard" and ranks.size > 1:
         shard(model)
-    eod_id = manifest.eod_id if conf.document_masks else None
-    dtype = DTYPES[conf.precision]
-    return _Run(conf, settings, model, build_optimizer(model, conf), loader, ranks, eod_id, dtype)
+    return _Run(
+        conf, settings, model, build_optimizer(model, conf), loader, SpikeGuard(conf), ranks,
+        eod_id=manifest.eod_id if conf.document_masks else None, dtype=DTYPES[conf.precision],
+    )  # fmt: skip
+
+
+def open_loader(conf: TrainConfig, sources: Mapping[str, Source]) -> BlendedLoader:
+    """The samples of a run of `conf`, at its start.
+
+    Raises:
+        InputError: a shard is missing, truncated, or is not the one that its manifest lists.
+        ConfigError: a phase has no step, or the learning rate never falls to that of the switch.
+    """
+    loaders = {
+        name: SampleLoader(
+            open_stream(source.manifest, source.folder, conf.data_format),
+            sequence_length=conf.sequence_length,
+            seed=conf.seed,
+            name="" if name == OWN and not conf.sources else name,
+        )
+        for name, source in sources.items()
+    }
+    sizes = {name: loader.n_samples for name, loader in loaders.items()}
+    return BlendedLoader(loaders, phases_of(conf, sizes))
+
+
+def _warn_of_repeats(loader: BlendedLoader, conf: TrainConfig) -> None:
+    for name, epochs in loader.epochs_after(conf.n_steps * conf.batch_size).items():
+        if epochs > MAX_QA_EPOCHS:
+            _LOGGER.warning(
+                "source %s will be read %.1f times, more than %g: have more of it, or lower its "
+                "share", name, epochs, MAX_QA_EPOCHS,
+            )  # fmt: skip
 
 
 def _advance(
@@ -152,18 +218,52 @@ def _advance(
         load_model(run.model, checkpoint.model)
         load_optimizer(run.optimizer, checkpoint.optimizer)
         run.loader.load_state_dict(checkpoint.data)
+        run.guard.load_state_dict(checkpoint.spikes)
     with _Writer(run, out, done) if run.ranks.is_first else nullcontext() as writer:
         for step in range(done + 1, run.conf.n_steps + 1):
             record = _step(run, step)
-            is_due = step % run.conf.checkpoint_every == 0 or step == run.conf.n_steps
+            is_due = _is_due(run, record)
             if is_due:
                 checkpoint = _snapshot(run, record)
             if writer:
                 writer.write(record, checkpoint if is_due else None)
             on_step(record)
+            _check_sound(run, record, 0 if checkpoint is None else checkpoint.step)
     run.ranks.wait()
     assert checkpoint is not None
     return checkpoint
+
+
+def _is_due(run: _Run, record: StepRecord) -> bool:
+    """Whether a checkpoint follows the step.
+
+    None does while steps are being skipped: the update before them may be what broke the weights.
+    """
+    if record.step == run.conf.n_steps:
+        return _is_sound(run, record)
+    return not record.skipped and record.step % run.conf.checkpoint_every == 0
+
+
+def _is_sound(run: _Run, record: StepRecord) -> bool:
+    """Whether the run may go on from here, or end here."""
+    is_end = record.step == run.conf.n_steps
+    is_broken = is_end and not math.isfinite(record.loss)
+    return run.guard.n_in_a_row <= run.conf.max_skipped and not is_broken
+
+
+def _check_sound(run: _Run, record: StepRecord, last_checkpoint: int) -> None:
+    if _is_sound(run, record):
+        return
+    first = record.step - run.guard.n_in_a_row + 1
+    limit = run.conf.max_skipped
+    too_many = run.guard.n_in_a_row > limit
+    why = f"more than train.max_skipped, {limit}" if too_many else "and the run ends in them"
+    kept = f"the checkpoint of step {last_checkpoint}" if last_checkpoint else "no checkpoint yet"
+    raise TrainingDiverged(
+        f"steps {first} to {record.step} could not be taken (loss {record.loss:g}, gradient norm "
+        f"{record.grad_norm:g} at the last), {why}; there is {kept}: lower "
+        "train.learning_rate, or look at what these steps read"
+    )
 
 
 class _Writer:
@@ -202,46 +302,55 @@ def _step(run: _Run, step: int) -> StepRecord:
     start_s = time.perf_counter()
     conf, rate = run.conf, learning_rate(step, run.conf)
     set_learning_rate(run.optimizer, rate)
-    samples = run.ranks.part(run.loader.take(conf.batch_size))
+    samples = run.loader.read(run.ranks.part(run.loader.draw(conf.batch_size)))
     batches = split_batch(samples, conf.micro_batch_size, device=conf.device, eod_id=run.eod_id)
     outcome = train_step(
-        run.model,
-        run.optimizer,
-        batches,
-        max_grad_norm=conf.max_grad_norm,
-        ranks=run.ranks,
-        dtype=run.dtype,
-    )
+        run.model, run.optimizer, batches, max_grad_norm=conf.max_grad_norm, ranks=run.ranks,
+        dtype=run.dtype, accepts=run.guard.accepts,
+    )  # fmt: skip
+    run.guard.note(outcome.loss, outcome.grad_norm, skipped=outcome.skipped)
     tokens_per_s = outcome.n_tokens / (time.perf_counter() - start_s)
     return StepRecord(
-        step,
-        outcome.loss,
-        rate,
-        outcome.grad_norm,
-        step * outcome.n_tokens,
-        tokens_per_s,
-        mfu(run.model, conf, tokens_per_s / run.ranks.size),
-        outcome.aux_loss if is_mixture(run.model) else None,
-    )
+        step, outcome.loss, rate, outcome.grad_norm, step * outcome.n_tokens, tokens_per_s,
+        epochs=run.loader.epochs(), skipped=outcome.skipped,
+        mfu=mfu(run.model, conf, tokens_per_s / run.ranks.size),
+        aux_loss=outcome.aux_loss if is_mixture(run.model) else None,
+    )  # fmt: skip
 
 
 def _snapshot(run: _Run, record: StepRecord) -> Checkpoint:
     """The run after the step of `record`; after the last one with its loss on held-out samples."""
     finished = record.step == run.conf.n_steps
+    held_out = _held_out(run) if finished else {}
     return Checkpoint(
         step=record.step,
         loss=record.loss,
-        held_out_loss=_held_out_loss(run) if finished and run.loader.n_held_out else None,
+        held_out_losses={name: one.loss for name, one in held_out.items()},
+        held_out_loss=_joined(held_out).loss if held_out else None,
         settings=run.settings,
         data=run.loader.state_dict(),
+        spikes=run.guard.state_dict(),
         model=whole_state(run.model.state_dict()),
         optimizer=whole_state(run.optimizer.state_dict()),
     )
 
 
-def _held_out_loss(run: _Run) -> float:
-    conf = run.conf
-    batches = held_out_batches(
-        run.loader, conf.micro_batch_size, device=conf.device, eod_id=run.eod_id
+def _joined(parts: Mapping[str, Evaluation]) -> Evaluation:
+    return Evaluation(
+        math.fsum(part.loss_nats for part in parts.values()),
+        sum(part.n_tokens for part in parts.values()),
     )
-    return evaluate(run.model, batches, dtype=run.dtype).loss
+
+
+def _held_out(run: _Run) -> dict[str, Evaluation]:
+    """What the model makes of each source's held-out samples, where it has any."""
+    conf = run.conf
+    return {
+        name: evaluate(
+            run.model,
+            held_out_batches(loader, conf.micro_batch_size, device=conf.device, eod_id=run.eod_id),
+            dtype=run.dtype,
+        )
+        for name, loader in run.loader.loaders.items()
+        if loader.n_held_out
+    }

@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 
 from curation.config import TrainConfig
 from models.train.model import decoder_layers
+from models.train.phases import plan_of, tokens_per_step
 
 BETAS = (0.9, 0.95)
 """Source: 2412.02595, appendix D."""
@@ -96,13 +97,21 @@ def learning_rate(step: int, conf: TrainConfig) -> float:
 
     Linear from peak / warmup_steps to the peak at step warmup_steps, then down to `final_frac` of
     the peak at step n_steps, by half a cosine; or, for `wsd`, after a plateau, as 1 - sqrt of what
-    is done of the decay. A plateau that ends before the warm-up does is none.
+    is done of the decay. A plateau that ends before the warm-up does is none. `continued` has the
+    peak at step 1 and the fall of its plan, which a warm-up, where one is asked for, only scales.
     Source of wsd: Haegele et al. 2024 (2405.18392), section 3.
     """
+    if conf.schedule == "continued":
+        return _continued(step, conf)
     if step <= conf.warmup_steps:
         return conf.learning_rate * step / conf.warmup_steps
     left = _cosine(step, conf) if conf.schedule == "cosine" else _wsd(step, conf)
     return conf.learning_rate * (conf.final_frac + (1 - conf.final_frac) * left)
+
+
+def _continued(step: int, conf: TrainConfig) -> float:
+    rate = plan_of(conf).learning_rate((step - 1) * tokens_per_step(conf))
+    return rate * min(1.0, step / max(1, conf.warmup_steps))
 
 
 def _cosine(step: int, conf: TrainConfig) -> float:

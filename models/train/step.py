@@ -6,7 +6,7 @@ Shape suffixes: B sequences, T tokens of a sequence, N tokens that count, H widt
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
@@ -17,7 +17,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 from transformers.models.mixtral.modeling_mixtral import load_balancing_loss_func
 
-from curation.errors import InputError, TrainingDiverged
+from curation.errors import InputError
 from models.train.loss import summed_cross_entropy
 from models.train.parallel import Ranks, gathered
 
@@ -60,6 +60,8 @@ class StepOutcome:
     """Norm of the gradient before clipping."""
     n_tokens: int
     """Targets that counted."""
+    skipped: bool = False
+    """Whether there was no update."""
     aux_loss: float = 0.0
     """Load-balancing loss times its coefficient, mean over the micro-batches."""
 
@@ -155,6 +157,11 @@ def _balance(model: PreTrainedModel, found: Any) -> Tensor:
     return cast(Tensor, shape.router_aux_loss_coef * loss)
 
 
+def is_finite(loss: float, grad_norm: float) -> bool:
+    """Whether a step can be taken at all."""
+    return math.isfinite(loss) and math.isfinite(grad_norm)
+
+
 def train_step(
     model: PreTrainedModel,
     optimizer: torch.optim.Optimizer,
@@ -163,16 +170,17 @@ def train_step(
     max_grad_norm: float,
     ranks: Ranks = ALONE,
     dtype: torch.dtype = torch.float32,
+    accepts: Callable[[float, float], bool] = is_finite,
 ) -> StepOutcome:
     """One update from the mean loss over the tokens of all `micro_batches` of all ranks.
 
     How the sequences are cut into micro-batches, and over how many ranks, changes the result by
     rounding only; every rank makes the same update. The load-balancing loss alone is one of each
-    micro-batch, weighted by its tokens.
+    micro-batch, weighted by its tokens. A step whose loss and gradient norm `accepts` refuses on
+    one rank is skipped by all: parameters and optimizer are untouched.
 
     Raises:
         InputError: no target counts.
-        TrainingDiverged: the gradient is not finite; parameters and optimizer are untouched.
     """
     n_tokens = int(ranks.total(count_targets(micro_batches)))
     if n_tokens == 0:
@@ -183,14 +191,12 @@ def train_step(
     ranks.sum_gradients(model)
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm)
     grad_norm = float(gathered(norm))
-    if not math.isfinite(grad_norm):
+    skipped = ranks.total(float(not accepts(loss, grad_norm))) > 0
+    if skipped:
         optimizer.zero_grad()
-        raise TrainingDiverged(
-            f"gradient norm is {grad_norm} at loss {loss}: lower the learning rate, or look at "
-            "the weights the step started from"
-        )
-    optimizer.step()
-    return StepOutcome(loss, grad_norm, n_tokens, aux_loss)
+    else:
+        optimizer.step()
+    return StepOutcome(loss, grad_norm, n_tokens, skipped, aux_loss)
 
 
 def _accumulate(

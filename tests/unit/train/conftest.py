@@ -17,10 +17,12 @@ Documents = list[list[int]]
 
 @pytest.fixture
 def write_shards(tmp_path: Path) -> Callable[..., Path]:
-    """Writes lists of documents as shards into `tmp_path/tokens`; the path of their manifest."""
+    """Writes lists of documents as shards into a folder of `tmp_path`; their manifest's path."""
 
-    def write(*shards: Documents, vocabulary_size: int = VOCABULARY_SIZE) -> Path:
-        folder = tmp_path / "tokens"
+    def write(
+        *shards: Documents, vocabulary_size: int = VOCABULARY_SIZE, name: str = "tokens"
+    ) -> Path:
+        folder = tmp_path / name
         entries = tuple(
             _write_shard(folder, f"shard-{i:05d}", documents) for i, documents in enumerate(shards)
         )

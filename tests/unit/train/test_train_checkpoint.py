@@ -5,13 +5,17 @@ import pytest
 torch = pytest.importorskip("torch", reason="no torch")
 
 from curation.errors import InputError  # noqa: E402
-from curation.tokens.manifest import read_manifest  # noqa: E402
 from models.train.checkpoint import (  # noqa: E402
     Checkpoint,
     load_checkpoint,
     save_checkpoint,
 )
 from models.train.folder import settings_of  # noqa: E402
+from models.train.sources import read_sources  # noqa: E402
+
+
+def _settings(conf, manifest_path):
+    return settings_of(conf, read_sources(conf, manifest_path))
 
 
 @pytest.fixture
@@ -20,8 +24,10 @@ def checkpoint(toy_conf, write_shards):
         step=3,
         loss=2.5,
         held_out_loss=None,
-        settings=settings_of(toy_conf, read_manifest(write_shards([[1, 2, 3]]))),
-        data={"epoch": 1, "position": 2},
+        settings=_settings(toy_conf, write_shards([[1] * 20])),
+        held_out_losses={},
+        data={"web": 12},
+        spikes={"grad_norms": [0.1], "losses": [2.5], "n_skipped": 2, "n_in_a_row": 1},
         model={"weight": torch.tensor([1.5, -2.0])},
         optimizer={"state": {0: {"step": torch.tensor(3.0)}}, "param_groups": [{"lr": 0.1}]},
     )
@@ -31,7 +37,7 @@ def test_a_checkpoint_is_read_back_as_written(tmp_path, checkpoint):
     save_checkpoint(checkpoint, tmp_path / "run" / "checkpoint.pt")
     read = load_checkpoint(tmp_path / "run" / "checkpoint.pt", checkpoint.settings)
     assert (read.step, read.loss, read.held_out_loss) == (3, 2.5, None)
-    assert read.data == {"epoch": 1, "position": 2}
+    assert (read.data, read.spikes) == (checkpoint.data, checkpoint.spikes)
     assert read.model["weight"].tolist() == [1.5, -2.0]
     assert read.optimizer["state"][0]["step"] == 3
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["checkpoint.pt"]
@@ -52,8 +58,8 @@ def test_a_checkpoint_of_other_settings_is_refused_with_the_difference(
 ):
     path = tmp_path / "checkpoint.pt"
     save_checkpoint(checkpoint, path)
-    manifest = read_manifest(write_shards([[1, 2, 3]]))
-    wider = settings_of(toy_conf.model_copy(update={"hidden_size": 32}), manifest)
+    other = toy_conf.model_copy(update={"hidden_size": 32})
+    wider = _settings(other, write_shards([[1] * 20]))
     with pytest.raises(InputError, match="of another run: hidden_size is 16 there and 32 here"):
         load_checkpoint(path, wider)
 
@@ -61,15 +67,15 @@ def test_a_checkpoint_of_other_settings_is_refused_with_the_difference(
 def test_a_checkpoint_of_other_tokens_is_refused(tmp_path, checkpoint, toy_conf, write_shards):
     path = tmp_path / "checkpoint.pt"
     save_checkpoint(checkpoint, path)
-    other = settings_of(toy_conf, read_manifest(write_shards([[1, 2, 4]])))
+    other = _settings(toy_conf, write_shards([[2] * 20]))
     with pytest.raises(InputError, match="of another run: tokens is"):
         load_checkpoint(path, other)
 
 
 def test_how_often_checkpoints_are_written_is_free_to_change(toy_conf, write_shards):
-    manifest = read_manifest(write_shards([[1, 2, 3]]))
+    path = write_shards([[1] * 20])
     rarer = toy_conf.model_copy(update={"checkpoint_every": 5})
-    assert settings_of(rarer, manifest) == settings_of(toy_conf, manifest)
+    assert _settings(rarer, path) == _settings(toy_conf, path)
 
 
 @pytest.mark.parametrize("n_bytes", [0, 1, 100, -1])

@@ -7,10 +7,10 @@ torch = pytest.importorskip("torch", reason="no torch")
 transformers = pytest.importorskip("transformers", reason="no transformers")
 
 from curation.errors import EnvironmentFault, InputError, TrainingDiverged  # noqa: E402
-from curation.tokens.manifest import read_manifest  # noqa: E402
 from models.train.checkpoint import load_checkpoint  # noqa: E402
 from models.train.folder import settings_of  # noqa: E402
 from models.train.loop import train  # noqa: E402
+from models.train.sources import read_sources  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("single_thread")
 
@@ -34,7 +34,7 @@ def _log(out):
 
 
 def _state(out, conf, manifest_path):
-    settings = settings_of(conf, read_manifest(manifest_path))
+    settings = settings_of(conf, read_sources(conf, manifest_path))
     return load_checkpoint(out / "checkpoint.pt", settings)
 
 

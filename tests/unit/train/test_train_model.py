@@ -8,6 +8,7 @@ from curation.tokens.manifest import read_manifest  # noqa: E402
 from models.train.folder import settings_of  # noqa: E402
 from models.train.model import build_model  # noqa: E402
 from models.train.optim import build_optimizer  # noqa: E402
+from models.train.sources import Source  # noqa: E402
 from models.train.step import Batch, token_loss  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("single_thread")
@@ -108,10 +109,11 @@ def test_a_model_that_does_not_fit_the_tokens_is_refused(toy_conf, manifest, tmp
 
 def test_other_first_weights_are_another_run(toy_conf, manifest, tmp_path):
     told = []
+    sources = {"tokens": Source(manifest, tmp_path)}
     for seed in (1, 2):
         other = toy_conf.model_copy(update={"seed": seed})
         build_model(other, manifest).save_pretrained(tmp_path / "m")
         conf = toy_conf.model_copy(update={"init_from": str(tmp_path / "m")})
-        told.append(settings_of(conf, manifest))
+        told.append(settings_of(conf, sources))
     assert told[0] != told[1]
-    assert "init_weights" not in settings_of(toy_conf, manifest)
+    assert "init_weights" not in settings_of(toy_conf, sources)
