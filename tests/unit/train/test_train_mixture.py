@@ -14,6 +14,7 @@ from models.train.folder import settings_of  # noqa: E402
 from models.train.loop import train  # noqa: E402
 from models.train.mfu import active_params  # noqa: E402
 from models.train.model import build_model  # noqa: E402
+from models.train.sources import read_sources  # noqa: E402
 from models.train.step import Batch, losses, train_step  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("single_thread")
@@ -148,7 +149,7 @@ def test_a_resumed_mixture_equals_the_undisturbed_one(
         train(conf, path, tmp_path / "cut", on_step=_kill)
     again = train(conf, path, tmp_path / "cut")
     assert (again.loss, again.held_out_loss) == (whole.loss, whole.held_out_loss)
-    settings = settings_of(conf, read_manifest(path))
+    settings = settings_of(conf, read_sources(conf, path))
     ours, theirs = (
         load_checkpoint(tmp_path / name / "checkpoint.pt", settings) for name in ("cut", "whole")
     )

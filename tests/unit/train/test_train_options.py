@@ -16,6 +16,7 @@ from models.train.loss import summed_cross_entropy  # noqa: E402
 from models.train.mfu import active_params, flops_per_token, mfu  # noqa: E402
 from models.train.model import build_model  # noqa: E402
 from models.train.optim import build_optimizer, set_learning_rate  # noqa: E402
+from models.train.sources import read_sources  # noqa: E402
 from models.train.step import Batch, token_loss, train_step  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("single_thread")
@@ -86,7 +87,7 @@ def test_a_resumed_run_equals_the_undisturbed_one(
     assert _losses(tmp_path / "cut") == _losses(tmp_path / "whole")
     assert again.held_out_loss == whole.held_out_loss
     ours, theirs = (
-        load_checkpoint(tmp_path / name / "checkpoint.pt", settings_of(conf, read_manifest(path)))
+        load_checkpoint(tmp_path / name / "checkpoint.pt", _settings(conf, path))
         for name in ("cut", "whole")
     )
     assert all(torch.equal(ours.model[name], theirs.model[name]) for name in theirs.model)
@@ -172,13 +173,17 @@ def test_a_compiled_model_has_the_same_loss_and_gradients(make_model, batch):
         torch.testing.assert_close(one.grad, other.grad, rtol=1e-3, atol=1e-5)
 
 
-def test_what_changes_rounding_only_is_no_other_run(toy_conf, write_shards):
-    manifest = read_manifest(write_shards([[1, 2, 3]]))
+def _settings(conf, path):
+    return settings_of(conf, read_sources(conf, path))
+
+
+def test_what_changes_rounding_only_is_no_other_run(toy_conf, write_shards, toy_corpus):
+    path = write_shards(toy_corpus)
     same = toy_conf.model_copy(update={"compile": True, "recompute": True, "parallel": "shard"})
-    assert settings_of(same, manifest) == settings_of(toy_conf, manifest)
+    assert _settings(same, path) == _settings(toy_conf, path)
     for more in ({"precision": "bfloat16"}, {"document_masks": True}, {"optimizer": "muon"}):
         other = toy_conf.model_copy(update=more)
-        assert settings_of(other, manifest) != settings_of(toy_conf, manifest)
+        assert _settings(other, path) != _settings(toy_conf, path)
 
 
 def test_the_arithmetic_of_a_token_is_counted_by_hand(make_model, toy_conf, monkeypatch):
