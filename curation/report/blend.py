@@ -10,6 +10,7 @@ from curation.report.run import Run
 from curation.report.wording import compact, one_line, percent
 
 TITLE = "Blend"
+SELECTION_TITLE = "Selected texts"
 MIX_TITLE = "Sources of the blend"
 MAX_SOURCES = 40
 """Rows of the grid: crosses of two attributes may have thousands."""
@@ -72,6 +73,32 @@ def blend(run: Run) -> Section:
          compact(s.n_words), percent(s.n_words / n_words)] for s in sources
     ]  # fmt: skip
     return Section(TITLE, "", (figure,), grid(columns, rows))
+
+
+def selection(run: Run) -> Section:
+    """What `blend.select` chose of each source, and how near it is to the target."""
+    told = run.rows(
+        lambda *row: row,
+        "SELECT source, n_documents, n_chosen, kl_random, kl_chosen, n_target FROM selection_mix "
+        "ORDER BY n_documents DESC, source",
+    )
+    if not told:
+        return Section(SELECTION_TITLE, "Nothing was selected: `blend.select` is not set.")
+    columns = (name("Source"), Column("Texts"), Column("Chosen"), Column("KL, by chance"),
+               Column("KL, chosen"))  # fmt: skip
+    rows = [
+        [one_line(source, 60), f"{n:,}", f"{n_chosen:,}", *(_nats(kl) for kl in nats)]
+        for source, n, n_chosen, *nats, _ in told[:MAX_SOURCES]
+    ]
+    note = (
+        f"By importance (DSIR) towards {told[0][-1]:,} texts of the target. KL, in nats, is from "
+        "their hashed n-grams to those of all texts, which a draw by chance has, and of the chosen."
+    )
+    return Section(SELECTION_TITLE, note, (), grid(columns, rows))
+
+
+def _nats(kl: float | None) -> str:
+    return "–" if kl is None else f"{kl:.3f}"
 
 
 def mix(run: Run) -> Section:

@@ -78,6 +78,7 @@ def sections(run: Run) -> list[Section]:
         _when(run, GATES_TITLE, "s07b_gate", ("synthetic_measures", "synthetic"), gates),
         _when(run, PLAN_TITLE, "s06_rephrase", ("requests", "generations"), plan_and_fact),
         _when(run, blend.TITLE, "s08_blend", ("blend",), blend.blend),
+        _when(run, blend.SELECTION_TITLE, "s08_blend", ("selection_mix",), blend.selection),
         _when(run, blend.MIX_TITLE, "s08_blend", ("blend_mix",), blend.mix),
         _when(run, "Token shards", "s09_tokenize", ("shards",), shards),
         training(run),

@@ -37,10 +37,10 @@ from curation.lock import locked
 from curation.tokens.files import replacing
 from models.train.folder import check_packages, manifest_path, settings_of, sources_of
 from models.train.loop import HF_FOLDER, open_loader, train
-from models.train.model import build_model
+from models.train.model import MIXTURES, build_model
 from models.train.optim import build_optimizer, learning_rate, set_learning_rate
 from models.train.sources import Source
-from models.train.step import Batch, split_batch, token_loss
+from models.train.step import DTYPES, Batch, split_batch, token_loss
 
 REFERENCE, PROXY, RESULT = "reference", "proxy.pt", "doremi.json"
 Samples = NDArray[np.int64]
@@ -56,7 +56,10 @@ class Proxy:
         self._conf, self._reference = conf, reference.eval()
         self.names = sorted(sources)
         self._loader = open_loader(uniform(conf), sources)
-        self._model = build_model(conf, next(iter(sources.values())).manifest)
+        manifest = next(iter(sources.values())).manifest
+        self._eod_id = manifest.eod_id if conf.document_masks else None
+        self._dtype = DTYPES[conf.precision]
+        self._model = build_model(conf, manifest)
         self._optimizer = build_optimizer(self._model, conf)
         self.path: list[list[float]] = []
         """Shares after each step, in the order of `names`."""
@@ -98,7 +101,7 @@ class Proxy:
     def _excess_of(self, samples: Samples, source: Samples) -> Floats:
         batches = self._batches(samples)
         losses = [
-            np.concatenate([token_losses(model, batch) for batch in batches])
+            np.concatenate([token_losses(model, batch, self._dtype) for batch in batches])
             for model in (self._model, self._reference)
         ]
         of_token = np.repeat(source, self._conf.sequence_length)
@@ -108,17 +111,23 @@ class Proxy:
         """Of the mean loss a token of one source, times its share."""
         n_tokens = len(samples) * self._conf.sequence_length
         for batch in self._batches(samples):
-            torch.autograd.backward(token_loss(self._model, batch) * (share / n_tokens))
+            loss = token_loss(self._model, batch, dtype=self._dtype)
+            torch.autograd.backward(loss * (share / n_tokens))
 
     def _batches(self, samples: Samples) -> list[Batch]:
-        return split_batch(samples, self._conf.micro_batch_size, device=self._conf.device)
+        return split_batch(
+            samples, self._conf.micro_batch_size, device=self._conf.device, eod_id=self._eod_id
+        )
 
 
-def token_losses(model: PreTrainedModel, batch: Batch) -> Floats:
+def token_losses(model: PreTrainedModel, batch: Batch, dtype: torch.dtype) -> Floats:
     """Cross-entropy in nats of every target of `batch`, one behind the other; no gradient."""
     head: Tensor = cast(Any, model).get_output_embeddings().weight
-    with torch.no_grad():
-        hidden_BTH = model.base_model(batch.inputs_BT, use_cache=False).last_hidden_state
+    device, mixed = batch.inputs_BT.device.type, dtype != torch.float32
+    with torch.no_grad(), torch.autocast(device, dtype if mixed else None, enabled=mixed):
+        hidden_BTH = model.base_model(
+            batch.inputs_BT, position_ids=batch.positions_BT, use_cache=False
+        ).last_hidden_state
         # Sequence by sequence: the logits of a batch would be the largest thing in memory.
         losses = [
             cross_entropy((hidden_TH @ head.T).float(), targets_T, reduction="none")
@@ -181,6 +190,8 @@ def _check(conf: TrainConfig) -> None:
         )
     if conf.schedule == "continued":
         raise ConfigError("train.schedule: DoReMi has one blend; use cosine or wsd")
+    if conf.architecture in MIXTURES:
+        raise ConfigError(f"train.architecture: DoReMi takes dense models, not {conf.architecture}")
 
 
 def _resume(proxy: Proxy, path: Path, mark: str) -> None:

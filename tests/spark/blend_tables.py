@@ -60,7 +60,8 @@ class Tables:
             self._fill(spark)
 
     def _fill(self, spark):
-        facts = [{"keep": True, "doc_id": doc, **facts} for doc, facts in DOCS.items()]
+        facts = [{"keep": True, "doc_id": doc, "text": f"{doc} " * facts["n_words"], **facts}
+                 for doc, facts in DOCS.items()]  # fmt: skip
         made = [{"synthetic_id": "s0", "doc_id": "d0", "label": "high", "kind2": "distill",
                  "text": "word " * 20, "keep": True}]  # fmt: skip
         for table, rows in ((DOCUMENTS, facts), (LABELS, facts), (SYNTHETIC, made),

@@ -74,7 +74,8 @@ def test_tombstones_hold_for_published_texts_of_any_kind(spark, tmp_path):
     urls = ["https://a.org/x", "https://www.b.org/y", "https://c.org/z", "https://d.org/"]
     lines = [line | {"url": url, "warc_record_id": f"<urn:{n}>"} for n, url in enumerate(urls)]
     put(tmp_path, "a.jsonl", *lines)
-    put(tmp_path, "b.jsonl", *lines, quality="low", kind="synthetic", kind2="distill")
+    made = [one | {"text": "other words"} for one in lines]
+    put(tmp_path, "b.jsonl", *made, quality="low", kind="synthetic", kind2="distill")
     patterns = [f"{tmp_path}/quality=*/**/*.jsonl"]
     tables.blend(published=patterns)
     assert len(texts(tables)) == 8

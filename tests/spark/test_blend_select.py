@@ -167,6 +167,9 @@ def test_a_blend_of_what_was_selected(spark, tmp_path):
     assert (len(told), sum(told.values())) == (6, 3)
     assert {id_ for id_, *_ in tables.rows()} <= {id_ for id_, chosen in told.items() if chosen}
     assert tables.done.reasons["not_selected"] == 3
+    tables.blend(where="quality = 'low'")
+    assert tables.done.reasons == {"not_wanted": 4}
+    assert {id_ for id_, *_ in tables.rows()} == {"d2", "d3"}
     tables.blend()
     assert tables.store.read(SELECTION).count() == tables.store.read(SELECTION_MIX).count() == 0
     assert len(tables.rows()) == 5
