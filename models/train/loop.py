@@ -74,6 +74,9 @@ class TrainResult:
 
     def __str__(self) -> str:
         held_out = "" if self.held_out_loss is None else f", held out {self.held_out_loss:.4f}"
+        if len(self.held_out_losses) > 1:
+            parts = [f"{name} {loss:.4f}" for name, loss in self.held_out_losses.items()]
+            held_out += f" ({', '.join(parts)})"
         seen = f"{self.n_steps} steps, {self.n_tokens} tokens"
         if self.n_skipped:
             seen += f", {self.n_skipped} steps skipped"
