@@ -886,7 +886,8 @@ class TrainConfig(Section):
     """Folders of token shards by name, each with its `manifest.json` and all of one tokenizer, that
     are read instead of OUT/tokens."""
     data_format: Literal["bin", "parquet"] = "bin"
-    """Files of a shard that are read: Megatron's, or the packed rows, one behind the other."""
+    """Files of a shard that are read: Megatron's, or the packed rows, one behind the other, which
+    are first decoded into a flat file in the model's folder."""
     phases: tuple[PhaseConfig, ...] = ()
     """What is read of each source, and from where on: `start_frac`, the share of the steps that lie
     before a phase, and `weights`, the share of each source. Empty: in proportion to their samples.

@@ -401,7 +401,8 @@ def _train_step(line: str, where: str) -> TrainStep:
     except KeyError as error:
         raise InputError(f"{where}: a training step lacks {error}") from error
     # JSON has no NaN: what is null was not finite.
-    return TrainStep(**{k: math.nan if v is None else v for k, v in given.items()})
+    finite: dict[str, Any] = {k: math.nan if v is None else v for k, v in given.items()}
+    return TrainStep(**finite)
 
 
 def _json_object(text: str, where: str) -> dict[str, Any]:

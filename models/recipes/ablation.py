@@ -66,7 +66,7 @@ class Row:
     min_frac: float
     switch_frac: float
     warmup: bool
-    switch_step: int | None
+    switch_step: int | None = None
     """First step of the second blend, counted from 1; null where it is never reached."""
     left_out: str = ""
     """Why the arm was not run, or not to its end; empty where it was."""
@@ -86,13 +86,12 @@ def arms() -> Iterator[Arm]:
 
 def plan_row(arm: Arm, conf: TrainConfig) -> Row:
     """What can be said of `arm` before it is run."""
-    facts = {"min_frac": arm.min_frac, "switch_frac": arm.switch_frac, "warmup": arm.warmup}
+    row, own = Row(arm.name, arm.min_frac, arm.switch_frac, arm.warmup), arm.settings(conf)
     try:
-        own = arm.settings(conf)
         step = plan_of(own).switch_step(tokens_per_step(own)) + 1
     except ConfigError as error:
-        return Row(arm.name, **facts, switch_step=None, left_out=str(error))
-    return Row(arm.name, **facts, switch_step=step)
+        return replace(row, left_out=str(error))
+    return replace(row, switch_step=step)
 
 
 def with_result(row: Row, result: TrainResult) -> Row:

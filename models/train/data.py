@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -20,25 +19,16 @@ from curation.errors import InputError
 from curation.tokens.dtypes import TokenArray
 from curation.tokens.manifest import Manifest, ShardEntry
 from curation.tokens.megatron import read_indexed
-from models.train.packed import open_packed
 
 HELD_OUT_FRAC = 0.01
 """Share of the samples that training never sees."""
-DataFormat = Literal["bin", "parquet"]
-
-
-class Tokens(Protocol):
-    """Tokens of a shard: an array, or what reads one piece by piece."""
-
-    def __len__(self) -> int: ...
-    def __getitem__(self, part: slice, /) -> TokenArray: ...
 
 
 @dataclass(frozen=True, eq=False)
 class TokenStream:
-    """The tokens of all shards, one after the other; they are read where they are asked for."""
+    """The tokens of all shards, one after the other, memory-mapped."""
 
-    shards: tuple[Tokens, ...]
+    shards: tuple[TokenArray, ...]
     starts: npt.NDArray[np.int64]
     """Position of each shard's first token, and the length of the stream at the end."""
 
@@ -121,18 +111,19 @@ class SampleLoader:
         return sample_order(self.n_samples, seed=self._seed, epoch=epoch, name=self._name)
 
 
-def open_stream(manifest: Manifest, folder: Path, data_format: DataFormat = "bin") -> TokenStream:
+def open_stream(manifest: Manifest, folder: Path) -> TokenStream:
     """The shards of `manifest` that lie in `folder`; sizes are checked, contents are not.
 
     Raises:
         InputError: a shard is missing, truncated, or is not the one that the manifest lists.
     """
-    if data_format == "parquet":
-        shards: tuple[Tokens, ...] = open_packed(manifest, folder)
-    else:
-        shards = tuple(_open_shard(entry, folder, manifest.dtype) for entry in manifest.shards)
-    starts = np.cumsum([0, *(len(tokens) for tokens in shards)], dtype=np.int64)
-    return TokenStream(shards, starts)
+    return join([_open_shard(entry, folder, manifest.dtype) for entry in manifest.shards])
+
+
+def join(shards: Iterable[TokenArray]) -> TokenStream:
+    """`shards` as one stream."""
+    held = tuple(shards)
+    return TokenStream(held, np.cumsum([0, *map(len, held)], dtype=np.int64))
 
 
 def split_samples(n_tokens: int, sequence_length: int, name: str = "") -> tuple[int, int]:

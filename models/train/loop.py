@@ -28,13 +28,14 @@ from models.train.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from models.train.data import SampleLoader, open_stream
+from models.train.data import SampleLoader, TokenStream, join, open_stream
 from models.train.evaluate import Evaluation, evaluate, held_out_batches
 from models.train.folder import CHECKPOINT, Settings, settings_of
 from models.train.log import StepRecord, append_record, cut_log, sync_log
 from models.train.mfu import mfu
 from models.train.model import build_model
 from models.train.optim import build_optimizer, learning_rate, set_learning_rate
+from models.train.packed import open_unpacked, unpack
 from models.train.parallel import Ranks, check_batch
 from models.train.phases import phases_of, tokens_per_step
 from models.train.shard import State, load_model, load_optimizer, shard, whole_state
@@ -45,6 +46,8 @@ from models.train.step import ALONE, DTYPES, is_mixture, split_batch, train_step
 _LOGGER = logging.getLogger(__name__)
 
 LOG = "log.jsonl"
+UNPACKED = "unpacked"
+"""Where the tokens of Parquet shards lie flat; of no use to a run that is finished."""
 HF_FOLDER = "hf"
 """Where a finished model lies as transformers' `from_pretrained` and vLLM take it."""
 
@@ -73,6 +76,9 @@ class TrainResult:
 
     def __str__(self) -> str:
         held_out = "" if self.held_out_loss is None else f", held out {self.held_out_loss:.4f}"
+        if len(self.held_out_losses) > 1:
+            parts = [f"{name} {loss:.4f}" for name, loss in self.held_out_losses.items()]
+            held_out += f" ({', '.join(parts)})"
         seen = f"{self.n_steps} steps, {self.n_tokens} tokens"
         if self.n_skipped:
             seen += f", {self.n_skipped} steps skipped"
@@ -135,9 +141,10 @@ def train(
     checkpoint = load_checkpoint(path, settings) if path.is_file() else None
     if checkpoint is None or checkpoint.step < conf.n_steps:
         ranks.wait()  # none writes before all have read
-        if checkpoint is None and ranks.is_first:
-            _verify(conf, sources)
-        run = _prepare(conf, sources, settings, ranks)
+        if ranks.is_first:
+            _lay_out(conf, sources, out, is_new=checkpoint is None)
+        ranks.wait()
+        run = _prepare(conf, sources, out, settings, ranks)
         checkpoint = _advance(run, checkpoint, out, on_step or (lambda record: None))
     return TrainResult(
         n_steps=conf.n_steps,
@@ -157,16 +164,20 @@ def _check(conf: TrainConfig) -> None:
         raise EnvironmentFault("train.device is cuda, but torch sees no GPU; set it to cpu")
 
 
-def _verify(conf: TrainConfig, sources: Mapping[str, Source]) -> None:
+def _lay_out(conf: TrainConfig, sources: Mapping[str, Source], out: Path, *, is_new: bool) -> None:
+    """See that the shards are what their manifests say, and that they can be mapped."""
     suffixes: tuple[Suffix, ...] = ("bin", "idx") if conf.data_format == "bin" else ("parquet",)
     for source in sources.values():
-        verify(source.manifest, source.folder, suffixes=suffixes)
+        if is_new:
+            verify(source.manifest, source.folder, suffixes=suffixes)
+        if conf.data_format == "parquet":
+            unpack(source.manifest, source.folder, out / UNPACKED)
 
 
 def _prepare(
-    conf: TrainConfig, sources: Mapping[str, Source], settings: Settings, ranks: Ranks
+    conf: TrainConfig, sources: Mapping[str, Source], out: Path, settings: Settings, ranks: Ranks
 ) -> _Run:
-    loader = open_loader(conf, sources)
+    loader = open_loader(conf, sources, out)
     if ranks.is_first:
         _warn_of_repeats(loader, conf)
     # Which of the sources makes no difference: their tokens are the same.
@@ -180,8 +191,8 @@ def _prepare(
     )  # fmt: skip
 
 
-def open_loader(conf: TrainConfig, sources: Mapping[str, Source]) -> BlendedLoader:
-    """The samples of a run of `conf`, at its start.
+def open_loader(conf: TrainConfig, sources: Mapping[str, Source], out: Path) -> BlendedLoader:
+    """The samples of a run of `conf` into `out`, at its start.
 
     Raises:
         InputError: a shard is missing, truncated, or is not the one that its manifest lists.
@@ -189,7 +200,7 @@ def open_loader(conf: TrainConfig, sources: Mapping[str, Source]) -> BlendedLoad
     """
     loaders = {
         name: SampleLoader(
-            open_stream(source.manifest, source.folder, conf.data_format),
+            _open_stream(conf, source, out),
             sequence_length=conf.sequence_length,
             seed=conf.seed,
             name="" if name == OWN and not conf.sources else name,
@@ -198,6 +209,12 @@ def open_loader(conf: TrainConfig, sources: Mapping[str, Source]) -> BlendedLoad
     }
     sizes = {name: loader.n_samples for name, loader in loaders.items()}
     return BlendedLoader(loaders, phases_of(conf, sizes))
+
+
+def _open_stream(conf: TrainConfig, source: Source, out: Path) -> TokenStream:
+    if conf.data_format == "parquet":
+        return join(open_unpacked(source.manifest, out / UNPACKED))
+    return open_stream(source.manifest, source.folder)
 
 
 def _warn_of_repeats(loader: BlendedLoader, conf: TrainConfig) -> None:

@@ -57,6 +57,14 @@ def test_a_blend_is_within_half_a_point_over_any_long_stretch_and_switches_once(
             assert (names[start:stop] == name).mean() == pytest.approx(share, abs=0.005)
 
 
+def test_what_a_source_still_lacks_is_not_made_up_for_in_a_phase_without_it():
+    # One sample in, code lacks 0.49; of the next one web lacks 0.26 and qa 0.25.
+    first, second = {"code": 0.49, "web": 0.51}, {"web": 0.75, "qa": 0.25}
+    names = _sources(_loader(Phase(0, first), Phase(1, second)).draw(41))
+    assert names[:2] == ["web", "web"]
+    assert "code" not in names
+
+
 def test_each_source_goes_through_epochs_of_its_own():
     loader = _loader(Phase(0, {"code": 0.5, "qa": 0.5}))
     samples = loader.read(loader.draw(28))

@@ -14,6 +14,7 @@ from curation.config import TrainConfig, load_config  # noqa: E402
 from curation.errors import ConfigError, InputError  # noqa: E402
 from curation.tokens.manifest import read_manifest, write_manifest  # noqa: E402
 from models.train import packed  # noqa: E402
+from models.train.data import join, open_stream  # noqa: E402
 from models.train.loop import open_loader, train  # noqa: E402
 from models.train.sources import read_sources  # noqa: E402
 
@@ -132,7 +133,7 @@ def test_a_warm_up_that_is_asked_for_scales_the_rates_alone(recipe, own):
     warm = _changed(recipe, warmup_steps=4)
     factors = [learning_rate(s, warm) / learning_rate(s, recipe) for s in range(1, 21)]
     assert factors == pytest.approx([0.25, 0.5, 0.75] + [1.0] * 17)
-    loaders = [open_loader(conf, read_sources(conf, own)) for conf in (warm, recipe)]
+    loaders = [open_loader(conf, read_sources(conf, own), own) for conf in (warm, recipe)]
     assert loaders[0].draw(80).tolist() == loaders[1].draw(80).tolist()
 
 
@@ -153,7 +154,7 @@ def test_phases_begin_at_shares_of_the_steps(recipe, own):
         recipe, schedule="cosine", general={}, qa={},
         phases=[{"weights": {"web": 1}}, {"start_frac": 0.5, "weights": {"code": 0.5, "qa": 0.5}}],
     )  # fmt: skip
-    loader = open_loader(conf, read_sources(conf, own))
+    loader = open_loader(conf, read_sources(conf, own), own)
     loader.draw(40)
     assert loader.state_dict() == {"code": 0, "qa": 0, "web": 40}
     loader.draw(40)
@@ -162,7 +163,7 @@ def test_phases_begin_at_shares_of_the_steps(recipe, own):
 
 def test_without_phases_sources_are_read_in_proportion(recipe, own):
     conf = _changed(recipe, schedule="cosine", general={}, qa={})
-    loader = open_loader(conf, read_sources(conf, own))
+    loader = open_loader(conf, read_sources(conf, own), own)
     sizes = {name: one.n_samples for name, one in loader.loaders.items()}
     loader.draw(sum(sizes.values()))
     assert loader.state_dict() == sizes
@@ -226,20 +227,15 @@ def test_an_empty_source_is_refused_by_name(recipe, own, write_shards):
         read_sources(recipe, own)
 
 
-def test_packed_rows_are_the_same_samples_as_megatrons_files(recipe, own, tmp_path, monkeypatch):
-    monkeypatch.setattr("models.train.packed.GROUPS_HELD", 2)
-    for name in ("web", "code"):
-        _cut_into_groups(tmp_path / name)
-    both = [_changed(recipe, data_format=name) for name in ("bin", "parquet")]
-    loaders = [open_loader(conf, read_sources(conf, own)) for conf in both]
-    samples = [loader.read(loader.draw(300)).tolist() for loader in loaders]
-    assert samples[0] == samples[1]
-
-
-def _cut_into_groups(folder):
-    """Row groups of three rows, where the writer's would hold millions of tokens."""
-    for path in folder.glob("*.parquet"):
-        pq.write_table(pq.read_table(path), path, row_group_size=3)
+def test_packed_rows_are_the_same_stream_as_megatrons_files(write_shards, toy_corpus, tmp_path):
+    path = write_shards(toy_corpus[:90], [], toy_corpus[90:])
+    manifest, flat = read_manifest(path), tmp_path / "flat"
+    for file in path.parent.glob("*.parquet"):  # row groups of three rows, not of millions
+        pq.write_table(pq.read_table(file), file, row_group_size=3)
+    packed.unpack(manifest, path.parent, flat)
+    ours, theirs = join(packed.open_unpacked(manifest, flat)), open_stream(manifest, path.parent)
+    assert ours.n_tokens == theirs.n_tokens == manifest.n_tokens > 2000
+    assert ours.read(0, ours.n_tokens).tolist() == theirs.read(0, theirs.n_tokens).tolist()
 
 
 def test_training_on_packed_rows_is_training_on_megatrons_files(recipe, own, tmp_path):
@@ -248,19 +244,27 @@ def test_training_on_packed_rows_is_training_on_megatrons_files(recipe, own, tmp
     assert _log(tmp_path / "model-bin") == _log(tmp_path / "model-parquet")
 
 
-def test_packed_rows_that_are_damaged_are_refused(write_shards, toy_corpus, tmp_path):
+def test_rows_that_are_unpacked_are_not_read_again(write_shards, toy_corpus, tmp_path):
     path = write_shards(toy_corpus)
+    packed.unpack(read_manifest(path), path.parent, tmp_path / "flat")
+    (path.parent / "shard-00000.parquet").unlink()
+    packed.unpack(read_manifest(path), path.parent, tmp_path / "flat")
+
+
+def test_packed_rows_that_are_damaged_are_refused(write_shards, toy_corpus, tmp_path):
+    path, flat = write_shards(toy_corpus), tmp_path / "flat"
     file, manifest = path.parent / "shard-00000.parquet", read_manifest(path)
     rows = pq.read_table(file)
     pq.write_table(rows.slice(1), file)
     with pytest.raises(InputError, match=rf"the manifest says {manifest.n_tokens}"):
-        packed.open_packed(manifest, path.parent)
+        packed.unpack(manifest, path.parent, flat)
     pq.write_table(rows.rename_columns(["ids", "document_starts", "n_tokens"]), file)
     with pytest.raises(InputError, match=r"not packed rows of uint16: its columns are ids list"):
-        packed.open_packed(manifest, path.parent)
+        packed.unpack(manifest, path.parent, flat)
     file.write_bytes(b"PAR1")
     with pytest.raises(InputError, match="not readable as Parquet"):
-        packed.open_packed(manifest, path.parent)
+        packed.unpack(manifest, path.parent, flat)
     file.unlink()
     with pytest.raises(InputError, match="not readable as Parquet"):
-        packed.open_packed(manifest, path.parent)
+        packed.unpack(manifest, path.parent, flat)
+    assert list(flat.iterdir()) == []

@@ -1,14 +1,18 @@
 import json
 import math
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="no torch")
 pytest.importorskip("transformers", reason="no transformers")
 
 from curation.errors import TrainingDiverged  # noqa: E402
+from curation.tokens.manifest import read_manifest  # noqa: E402
 from models.train import step  # noqa: E402
 from models.train.loop import train  # noqa: E402
+from models.train.model import build_model  # noqa: E402
+from models.train.parallel import Ranks  # noqa: E402
 from models.train.spikes import SpikeGuard  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("single_thread")
@@ -63,6 +67,29 @@ def test_a_guard_is_taken_up_again_as_it_was(conf):
     again.load_state_dict(json.loads(json.dumps(guard.state_dict())))
     assert again.state_dict() == guard.state_dict()
     assert (again.accepts(6.0, 2.0), again.accepts(6.0, 2.01)) == (True, False)
+
+
+class _AnotherRefuses(Ranks):
+    """This rank beside one that refuses: the third sum of a step is that of the refusals."""
+
+    n_sums = 0
+
+    def total(self, value):
+        type(self).n_sums += 1
+        return value + 1.0 if self.n_sums == 3 else value
+
+
+def test_a_step_that_another_rank_refuses_is_skipped_here_too(conf, manifest_path):
+    model = build_model(conf, read_manifest(manifest_path))
+    before = [p.detach().clone() for p in model.parameters()]
+    batch = step.split_batch(np.arange(34).reshape(2, 17) % 30, 2, device="cpu")
+    outcome = step.train_step(
+        model, torch.optim.SGD(model.parameters(), 1.0), batch, max_grad_norm=1.0,
+        ranks=_AnotherRefuses(),
+    )  # fmt: skip
+    assert _AnotherRefuses.n_sums == 3
+    assert outcome.skipped
+    assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
 
 
 class Killed(Exception):
