@@ -881,6 +881,8 @@ class TrainConfig(Section):
     """Compile each decoder layer with torch.compile."""
     parallel: Literal["replicate", "shard"] = "replicate"
     """What several ranks hold: each the whole model, or each its part of it (FSDP2)."""
+    backend: Literal["transformers", "megatron"] = "transformers"
+    """Whose modules compute: those of the class, or Megatron-core's with the same weights."""
 
     sources: dict[str, str] = {}
     """Folders of token shards by name, each with its `manifest.json` and all of one tokenizer, that

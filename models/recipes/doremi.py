@@ -50,12 +50,16 @@ class Proxy:
     """The second model, its sources, and the shares so far."""
 
     def __init__(
-        self, conf: TrainConfig, sources: Mapping[str, Source], reference: PreTrainedModel
+        self,
+        conf: TrainConfig,
+        sources: Mapping[str, Source],
+        reference: PreTrainedModel,
+        out: Path,
     ) -> None:
         """At the start of its run, with weights drawn as those of the reference were."""
-        self._conf, self._reference = conf, reference.eval()
+        self._conf, self._reference = conf, reference.train(False)
         self.names = sorted(sources)
-        self._loader = open_loader(uniform(conf), sources)
+        self._loader = open_loader(uniform(conf), sources, out)
         manifest = next(iter(sources.values())).manifest
         self._eod_id = manifest.eod_id if conf.document_masks else None
         self._dtype = DTYPES[conf.precision]
@@ -100,12 +104,12 @@ class Proxy:
 
     def _excess_of(self, samples: Samples, source: Samples) -> Floats:
         batches = self._batches(samples)
-        losses = [
+        proxy, reference = (
             np.concatenate([token_losses(model, batch, self._dtype) for batch in batches])
             for model in (self._model, self._reference)
-        ]
+        )
         of_token = np.repeat(source, self._conf.sequence_length)
-        return excess_losses(*losses, of_token, previous_K=self._excess)
+        return excess_losses(proxy, reference, of_token, previous_K=self._excess)
 
     def _add_gradient(self, samples: Samples, share: float) -> None:
         """Of the mean loss a token of one source, times its share."""
@@ -171,7 +175,8 @@ def find_shares(
         conf.model_copy(update={"init_from": str(out / REFERENCE / HF_FOLDER)}),
         next(iter(sources.values())).manifest,
     )
-    proxy, mark = Proxy(conf, sources, reference), fingerprint(settings_of(conf, sources))
+    proxy = Proxy(conf, sources, reference, out / REFERENCE)
+    mark = fingerprint(settings_of(conf, sources))
     _resume(proxy, out / PROXY, mark)
     while len(proxy.path) < conf.n_steps:
         proxy.step()

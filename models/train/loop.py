@@ -162,6 +162,10 @@ def train(
 def _check(conf: TrainConfig) -> None:
     if conf.device == "cuda" and not torch.cuda.is_available():
         raise EnvironmentFault("train.device is cuda, but torch sees no GPU; set it to cpu")
+    if conf.backend == "megatron":
+        from models.train.megatron import check_megatron
+
+        check_megatron(conf)
 
 
 def _lay_out(conf: TrainConfig, sources: Mapping[str, Source], out: Path, *, is_new: bool) -> None:

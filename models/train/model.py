@@ -33,6 +33,7 @@ def build_model(conf: TrainConfig, manifest: Manifest) -> PreTrainedModel:
 
     Raises:
         InputError: `conf.init_from` has no such model, or one that does not fit the tokens.
+        ConfigError: Megatron-core cannot compute it.
     """
     if conf.init_from:
         model = _loaded(Path(conf.init_from).expanduser(), conf, manifest)
@@ -49,7 +50,15 @@ def build_model(conf: TrainConfig, manifest: Manifest) -> PreTrainedModel:
     if conf.compile:
         for layer in decoder_layers(model):
             layer.compile()
-    return model
+    return model if conf.backend == "transformers" else _on_megatron(model, conf)
+
+
+def _on_megatron(model: PreTrainedModel, conf: TrainConfig) -> PreTrainedModel:
+    from models.train.megatron import MegatronModel
+
+    made = MegatronModel(model)
+    made.to(conf.device)
+    return cast(PreTrainedModel, made)
 
 
 def decoder_layers(model: PreTrainedModel) -> nn.ModuleList:

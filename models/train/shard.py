@@ -17,7 +17,7 @@ from transformers import PreTrainedModel
 
 from models.train.model import decoder_layers
 from models.train.parallel import gathered
-from models.train.step import OF_SHARDS, losses
+from models.train.step import OWN_LOSSES, losses
 
 State = dict[str, Any]
 
@@ -34,8 +34,8 @@ def shard(model: PreTrainedModel) -> None:
         if isinstance(module, FSDPModule):
             module.set_gradient_divide_factor(1.0)
             module.set_force_sum_reduction_for_comms(True)
-    setattr(model, OF_SHARDS, partial(losses, model))
-    register_fsdp_forward_method(model, OF_SHARDS)
+    setattr(model, OWN_LOSSES, partial(losses, model))
+    register_fsdp_forward_method(model, OWN_LOSSES)
 
 
 def whole_state(state: Any) -> Any:

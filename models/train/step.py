@@ -25,8 +25,9 @@ ALONE = Ranks()
 IGNORED = -100
 """Target of a position that is not learnt from, e.g. padding."""
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-OF_SHARDS = "losses_of_shards"
-"""Attribute of a model whose weights lie on several ranks: its `losses`, with them gathered."""
+OWN_LOSSES = "own_losses"
+"""Attribute of a model that computes `losses` in a way of its own: of one whose weights lie on
+several ranks, with them gathered; of Megatron's, by its modules."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,8 +118,8 @@ def token_loss(
 
 def _losses(model: PreTrainedModel, batch: Batch, dtype: torch.dtype) -> Losses:
     tensors = batch.inputs_BT, batch.targets_BT, batch.positions_BT
-    of_shards = getattr(model, OF_SHARDS, None)
-    return of_shards(*tensors, dtype) if of_shards else losses(model, *tensors, dtype)
+    own = getattr(model, OWN_LOSSES, None)
+    return own(*tensors, dtype) if own else losses(model, *tensors, dtype)
 
 
 def losses(
