@@ -1,1 +1,1 @@
-"""Pretraining of a small Llama on token shards: plain torch, one process, resumable."""
+"""Pretraining of language models on token shards, and their evaluation: plain torch, resumable."""

@@ -21,6 +21,7 @@ from typing import Any
 import yaml
 
 from curation.errors import ConfigError, EnvironmentFault, reported
+from curation.tokens.files import replacing
 from models.train.benchmarks import read_items
 from models.train.folder import check_packages
 
@@ -183,7 +184,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         found = run_tasks(model, tasks, options.data, limit=options.limit)
         if options.json:
             told = [asdict(one) for one in found]
-            options.json.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+            with replacing(options.json) as temporary:
+                temporary.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
         sys.stdout.write(table(found))
 
 

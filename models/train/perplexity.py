@@ -24,6 +24,7 @@ import numpy.typing as npt
 import torch
 
 from curation.errors import ConfigError, InputError, reported
+from curation.tokens.files import replacing
 from models.train.folder import check_packages
 from models.train.step import Batch, token_loss
 from models.train.trained import Trained, load_trained
@@ -203,7 +204,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         found = perplexity(trained, chosen)
         if options.json:
             told = [asdict(one) for one in found]
-            options.json.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+            with replacing(options.json) as temporary:
+                temporary.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
         sys.stdout.write(table(found))
 
 

@@ -104,12 +104,22 @@ def test_an_even_load_costs_the_coefficient_and_a_collapsed_one_more(
 
 
 @MIXTURES
-@pytest.mark.parametrize("recompute", [False, True])
-def test_the_balance_alone_moves_the_router(make_model, batch, architecture, recompute):
-    model = make_model(architecture=architecture, recompute=recompute)
+def test_the_balance_alone_moves_the_router(make_model, batch, architecture):
+    model = make_model(architecture=architecture)
     _both(model, batch).balance.backward()
     assert all(router.grad.abs().max() > 0 for router in _routers(model))
     assert model.base_model.layers[1].mlp.experts.down_proj.grad is None
+
+
+@MIXTURES
+def test_recomputed_activations_count_once_in_the_balance(make_model, batch, architecture):
+    plain, again = (make_model(architecture=architecture, recompute=on) for on in (False, True))
+    for model in (plain, again):
+        found = _both(model, batch)
+        (found.cross_entropy + found.balance).backward()
+    assert _both(again, batch).balance == _both(plain, batch).balance
+    for ours, theirs in zip(again.parameters(), plain.parameters(), strict=True):
+        assert torch.equal(ours.grad, theirs.grad)
 
 
 def test_training_adds_the_balance_by_tokens_of_the_micro_batches(make_model, batch):
