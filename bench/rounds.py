@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 
 Run = Callable[[], object]
 
@@ -24,14 +24,3 @@ def timed(runs: Mapping[str, Run], n_rounds: int) -> dict[str, list[float]]:
             runs[name]()
             found[name].append(time.perf_counter() - begun)
     return found
-
-
-def of_device(peaks: Mapping[Sequence[str], float], device_name: str) -> float | None:
-    """The first of `peaks` whose words are all in the name of a device; None: not known.
-
-    A slice of a device (MIG) is not known: its name says nothing of its share of the units.
-    """
-    words = {*device_name.replace("-", " ").split()}
-    if "MIG" in words:
-        return None
-    return next((peak for wanted, peak in peaks.items() if words >= {*wanted}), None)

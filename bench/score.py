@@ -52,7 +52,6 @@ from bench.score_contestants import (
     padded_batches,
     tokens_of,
 )
-from bench.score_flops import forward_flops, peak_flops
 from bench.score_models import geometry, save_bert, save_deberta, shipped_members
 from bench.score_texts import (
     full_texts,
@@ -66,6 +65,7 @@ from bench.score_texts import (
 from bench.score_worker import PEAK_FILE
 from curation.config import MemberConfig, ScoreConfig, SparkConfig
 from curation.errors import ConfigError, EnvironmentFault, reported
+from models.flops import forward_flops, peak_flops
 
 GOALS = {(KERNEL, BARE): 0.9, (SPARK, BARE): 0.9, (SPARK, NAIVE): 2.0}
 """Least ratio of the speeds of two contestants."""

@@ -10,7 +10,6 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.rounds import of_device
 from bench.score_texts import repeated
 from curation.config import SynthConfig
 from curation.errors import InputError
@@ -18,6 +17,7 @@ from curation.model_store import model_folder, model_print
 from curation.synth.prompts import load_prompts
 from curation.synth.requests import requests_of
 from curation.synth.tokenizer import load_chat_tokenizer
+from models.flops import of_device
 
 Row = dict[str, Any]
 """A row of REQUESTS."""

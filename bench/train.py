@@ -34,9 +34,10 @@ import torch
 from torch import Tensor
 
 from bench.rounds import turns
-from bench.score_flops import forward_flops, peak_flops
 from curation.config import TrainConfig
 from curation.errors import ConfigError, EnvironmentFault, reported
+from models.flops import peak_flops
+from models.train.mfu import flops_per_token
 from models.train.model import model_config
 from models.train.optim import build_optimizer
 from models.train.step import split_batch, train_step
@@ -206,14 +207,10 @@ def report(found: Mapping[str, Sequence[Done]], conf: TrainConfig, args: argpars
 
 
 def _flops(conf: TrainConfig, vocabulary: int) -> float:
-    """FLOPs of training a token: forward and twice as many backward, the output layer included."""
+    """FLOPs of training a token."""
     with torch.device("meta"):
         model = model_of(conf.model_copy(update={"device": "cpu"}), vocabulary, torch.float32)
-    n_params = sum(p.numel() for p in model.parameters())  # tied: embeddings are the output layer
-    # A token sees half of the sequence on average.
-    forward = forward_flops([conf.sequence_length], n_params=n_params, n_layers=conf.n_layers,
-                            width=conf.hidden_size)  # fmt: skip
-    return 3 * forward / conf.sequence_length
+    return flops_per_token(model, conf.sequence_length)
 
 
 def table(told: Mapping[str, Any]) -> str:

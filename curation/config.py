@@ -725,8 +725,9 @@ class PhaseConfig(Section):
 class TrainConfig(Section):
     """A language model on the shards (models.train)."""
 
-    architecture: Literal["llama", "mistral", "qwen2", "qwen3"] = "llama"
-    """Class of Hugging Face transformers that is built, of the shape below."""
+    architecture: Literal["llama", "mistral", "qwen2", "qwen3", "mixtral", "qwen3_moe"] = "llama"
+    """Class of Hugging Face transformers that is built, of the shape below; `mixtral` and
+    `qwen3_moe` are mixtures of experts."""
     init_from: str = ""
     """Folder of a causal model of transformers to go on training, instead of random weights; its
     shape counts, not the settings of one."""
@@ -769,6 +770,27 @@ class TrainConfig(Section):
     """Seed of the initial weights and of the order of the data."""
     device: Literal["cpu", "cuda"] = "cpu"
     """Where the model trains."""
+    n_experts: Positive = 8
+    """Experts of a layer of a mixture, each as wide as the feed-forward layer of a dense model."""
+    n_experts_per_token: Positive = 2
+    """Experts that a token goes through; at most `n_experts`."""
+    aux_loss_coef: Annotated[float, Field(ge=0.0)] = 0.01
+    """Weight of the load-balancing loss of a mixture, which is 1 where the load is even (Switch,
+    2101.03961, equation 4). 2410.07524, section 3."""
+    document_masks: bool = False
+    """Attention never crosses an end of document, and positions count from it."""
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    """`muon`: Muon (2502.16982) for the matrices of the layers, AdamW for all else."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """What matrix products are computed in; weights and optimizer are float32."""
+    recompute: bool = False
+    """Activation checkpointing: a layer's activations are computed again on the way back."""
+    compile: bool = False
+    """Compile each decoder layer with torch.compile."""
+    parallel: Literal["replicate", "shard"] = "replicate"
+    """What several ranks hold: each the whole model, or each its part of it (FSDP2)."""
+    backend: Literal["transformers", "megatron"] = "transformers"
+    """Whose modules compute: those of the class, or Megatron-core's with the same weights."""
 
     sources: dict[str, str] = {}
     """Folders of token shards by name, each with its `manifest.json` and all of one tokenizer, that
@@ -847,6 +869,11 @@ class TrainConfig(Section):
 
     @model_validator(mode="after")
     def _divides(self) -> TrainConfig:
+        if self.n_experts_per_token > self.n_experts:
+            raise ValueError(
+                f"n_experts_per_token is at most n_experts, found {self.n_experts_per_token} and "
+                f"{self.n_experts}"
+            )
         if self.hidden_size % (2 * self.n_heads):
             raise ValueError(
                 f"hidden_size must be a multiple of 2 * n_heads (rotary embeddings turn pairs), "

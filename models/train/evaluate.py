@@ -35,20 +35,24 @@ class Evaluation:
         return self.loss_nats / (math.log(2) * n_bytes)
 
 
-def evaluate(model: PreTrainedModel, batches: Iterable[Batch]) -> Evaluation:
+def evaluate(
+    model: PreTrainedModel, batches: Iterable[Batch], *, dtype: torch.dtype = torch.float32
+) -> Evaluation:
     """Loss of `model` on `batches`; the model is left in the mode it was in."""
     loss_nats, n_tokens, was_training = 0.0, 0, model.training
     model.train(False)
     with torch.no_grad():
         for batch in batches:
-            loss_nats += float(token_loss(model, batch))
+            loss_nats += float(token_loss(model, batch, dtype=dtype))
             n_tokens += count_targets([batch])
     model.train(was_training)
     return Evaluation(loss_nats, n_tokens)
 
 
-def held_out_batches(loader: SampleLoader, batch_size: int, *, device: str) -> Iterator[Batch]:
-    """The samples that `loader` keeps from training, in batches."""
+def held_out_batches(
+    loader: SampleLoader, batch_size: int, *, device: str, eod_id: int | None = None
+) -> Iterator[Batch]:
+    """The samples that `loader` keeps from training, in batches as of `split_batch`."""
     for start in range(0, loader.n_held_out, batch_size):
         samples = loader.held_out(start, start + batch_size)
-        yield from split_batch(samples, batch_size, device=device)
+        yield from split_batch(samples, batch_size, device=device, eod_id=eod_id)

@@ -18,6 +18,7 @@ TRAINED = "finished"
 """File that says that the training has come to the end."""
 CHECKPOINT = "checkpoint.pt"
 
+_NOT_DECIDING = {"checkpoint_every", "recompute", "compile", "parallel", "sources"}
 Settings = dict[str, object]
 """Settings of a training run as JSON, with the fingerprint of its tokens by source."""
 
@@ -48,9 +49,10 @@ def model_folder(conf: RunConfig) -> Path:
 def settings_of(conf: TrainConfig, sources: Mapping[str, Source]) -> Settings:
     """All that decides the weights: settings, and a fingerprint of each source's tokens.
 
-    How often checkpoints are written is no part of it, nor where the shards lie.
+    How often checkpoints are written is no part of it, nor where the shards lie, nor what changes
+    results by rounding only.
     """
-    settings: Settings = conf.model_dump(mode="json", exclude={"checkpoint_every", "sources"})
+    settings: Settings = conf.model_dump(mode="json", exclude=_NOT_DECIDING)
     if conf.init_from:
         settings["init_weights"] = fingerprint(_weights(Path(conf.init_from).expanduser()))
     tokens = {name: fingerprint(source.manifest) for name, source in sources.items()}

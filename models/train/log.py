@@ -28,11 +28,16 @@ class StepRecord:
     tokens: int
     """Tokens seen since the first step, this one included."""
     tokens_per_s: float
-    """Tokens of this step by the seconds it took; the one figure that is not reproducible."""
+    """Tokens of this step by the seconds it took, over all ranks; not reproducible."""
     epochs: dict[str, float]
     """Passes over each source so far."""
     skipped: bool
     """Whether there was no update, for a spike or a gradient that is not finite."""
+    mfu: float | None = None
+    """Share of the devices' peak in half precision that the step used; not reproducible. Null where
+    the peak is not known."""
+    aux_loss: float | None = None
+    """Load-balancing loss times its coefficient; null for a dense model."""
 
 
 def append_record(log: TextIO, record: StepRecord) -> None:

@@ -32,14 +32,16 @@ from models.train.data import SampleLoader, TokenStream, join, open_stream
 from models.train.evaluate import Evaluation, evaluate, held_out_batches
 from models.train.folder import CHECKPOINT, Settings, settings_of
 from models.train.log import StepRecord, append_record, cut_log, sync_log
+from models.train.mfu import mfu
 from models.train.model import build_model
 from models.train.optim import build_optimizer, learning_rate, set_learning_rate
 from models.train.packed import open_unpacked, unpack
 from models.train.parallel import Ranks, check_batch
 from models.train.phases import phases_of, tokens_per_step
+from models.train.shard import State, load_model, load_optimizer, shard, whole_state
 from models.train.sources import OWN, Source, read_sources
 from models.train.spikes import SpikeGuard
-from models.train.step import ALONE, split_batch, train_step
+from models.train.step import ALONE, DTYPES, is_mixture, split_batch, train_step
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -90,10 +92,14 @@ class _Run:
     conf: TrainConfig
     settings: Settings
     model: PreTrainedModel
-    optimizer: torch.optim.AdamW
+    optimizer: torch.optim.Optimizer
     loader: BlendedLoader
     guard: SpikeGuard
     ranks: Ranks
+    eod_id: int | None
+    """What ends a document, where attention is to stay in documents."""
+    dtype: torch.dtype
+    """What matrix products are computed in."""
 
 
 def train(
@@ -156,6 +162,10 @@ def train(
 def _check(conf: TrainConfig) -> None:
     if conf.device == "cuda" and not torch.cuda.is_available():
         raise EnvironmentFault("train.device is cuda, but torch sees no GPU; set it to cpu")
+    if conf.backend == "megatron":
+        from models.train.megatron import check_megatron
+
+        check_megatron(conf)
 
 
 def _lay_out(conf: TrainConfig, sources: Mapping[str, Source], out: Path, *, is_new: bool) -> None:
@@ -174,9 +184,15 @@ def _prepare(
     if ranks.is_first:
         _warn_of_repeats(loader, conf)
     # Which of the sources makes no difference: their tokens are the same.
-    model = build_model(conf, next(iter(sources.values())).manifest)
-    optimizer = build_optimizer(model, conf)
-    return _Run(conf, settings, model, optimizer, loader, SpikeGuard(conf), ranks)
+    manifest = next(iter(sources.values())).manifest
+    model = build_model(conf, manifest)
+    if conf.parallel == "shard" and ranks.size > 1:
+        shard(model)
+    eod_id = manifest.eod_id if conf.document_masks else None
+    return _Run(
+        conf, settings, model, build_optimizer(model, conf), loader, SpikeGuard(conf), ranks,
+        eod_id, DTYPES[conf.precision],
+    )  # fmt: skip
 
 
 def open_loader(conf: TrainConfig, sources: Mapping[str, Source], out: Path) -> BlendedLoader:
@@ -220,8 +236,8 @@ def _advance(
     """Take the steps that remain; the checkpoint of the last one."""
     done = 0 if checkpoint is None else checkpoint.step
     if checkpoint is not None:
-        run.model.load_state_dict(checkpoint.model)
-        run.optimizer.load_state_dict(checkpoint.optimizer)
+        load_model(run.model, checkpoint.model)
+        load_optimizer(run.optimizer, checkpoint.optimizer)
         run.loader.load_state_dict(checkpoint.data)
         run.guard.load_state_dict(checkpoint.spikes)
     with _Writer(run, out, done) if run.ranks.is_first else nullcontext() as writer:
@@ -286,7 +302,7 @@ class _Writer:
             return
         sync_log(self._log)
         if record.step == self._run.conf.n_steps:  # before what says that all is done
-            _export(self._run.model, self._out / HF_FOLDER)
+            _export(self._run.model, checkpoint.model, self._out / HF_FOLDER)
         save_checkpoint(checkpoint, self._out / CHECKPOINT)
 
     def __enter__(self) -> _Writer:
@@ -296,9 +312,11 @@ class _Writer:
         self._log.close()
 
 
-def _export(model: PreTrainedModel, folder: Path) -> None:
+def _export(model: PreTrainedModel, state: State, folder: Path) -> None:
     disable_progress_bar()  # type: ignore[no-untyped-call, unused-ignore]
-    model.save_pretrained(folder)
+    tied = model.all_tied_weights_keys  # the same as others, and not to be saved twice
+    kept = {name: value for name, value in state.items() if name not in tied}
+    model.save_pretrained(folder, state_dict=kept)
 
 
 def _step(run: _Run, step: int) -> StepRecord:
@@ -306,17 +324,18 @@ def _step(run: _Run, step: int) -> StepRecord:
     conf, rate = run.conf, learning_rate(step, run.conf)
     set_learning_rate(run.optimizer, rate)
     samples = run.loader.read(run.ranks.part(run.loader.draw(conf.batch_size)))
-    batches = split_batch(samples, conf.micro_batch_size, device=conf.device)
+    batches = split_batch(samples, conf.micro_batch_size, device=conf.device, eod_id=run.eod_id)
     outcome = train_step(
         run.model, run.optimizer, batches, max_grad_norm=conf.max_grad_norm, ranks=run.ranks,
-        accepts=run.guard.accepts,
+        dtype=run.dtype, accepts=run.guard.accepts,
     )  # fmt: skip
     run.guard.note(outcome.loss, outcome.grad_norm, skipped=outcome.skipped)
     tokens_per_s = outcome.n_tokens / (time.perf_counter() - start_s)
-    n_seen = step * outcome.n_tokens
     return StepRecord(
-        step, outcome.loss, rate, outcome.grad_norm, n_seen, tokens_per_s,
+        step, outcome.loss, rate, outcome.grad_norm, step * outcome.n_tokens, tokens_per_s,
         epochs=run.loader.epochs(), skipped=outcome.skipped,
+        mfu=mfu(run.model, conf, tokens_per_s / run.ranks.size),
+        aux_loss=outcome.aux_loss if is_mixture(run.model) else None,
     )  # fmt: skip
 
 
@@ -332,8 +351,8 @@ def _snapshot(run: _Run, record: StepRecord) -> Checkpoint:
         settings=run.settings,
         data=run.loader.state_dict(),
         spikes=run.guard.state_dict(),
-        model=run.model.state_dict(),
-        optimizer=run.optimizer.state_dict(),
+        model=whole_state(run.model.state_dict()),
+        optimizer=whole_state(run.optimizer.state_dict()),
     )
 
 
@@ -349,7 +368,9 @@ def _held_out(run: _Run) -> dict[str, Evaluation]:
     conf = run.conf
     return {
         name: evaluate(
-            run.model, held_out_batches(loader, conf.micro_batch_size, device=conf.device)
+            run.model,
+            held_out_batches(loader, conf.micro_batch_size, device=conf.device, eod_id=run.eod_id),
+            dtype=run.dtype,
         )
         for name, loader in run.loader.loaders.items()
         if loader.n_held_out

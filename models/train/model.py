@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 
@@ -13,12 +14,15 @@ from curation.config import TrainConfig
 from curation.errors import InputError
 from curation.tokens.files import sha256_of
 from curation.tokens.manifest import Manifest
+from models.train.step import is_mixture
 
 _OF_ARCHITECTURE: dict[str, dict[str, Any]] = {
     # Its window of 4,096 would cut attention in longer sequences.
     "mistral": {"sliding_window": None},
 }
 """What a class has of its own by default and we do not want."""
+MIXTURES = ("mixtral", "qwen3_moe")
+"""Architectures of experts, of which a token goes through a few."""
 
 
 def build_model(conf: TrainConfig, manifest: Manifest) -> PreTrainedModel:
@@ -29,6 +33,7 @@ def build_model(conf: TrainConfig, manifest: Manifest) -> PreTrainedModel:
 
     Raises:
         InputError: `conf.init_from` has no such model, or one that does not fit the tokens.
+        ConfigError: Megatron-core cannot compute it.
     """
     if conf.init_from:
         model = _loaded(Path(conf.init_from).expanduser(), conf, manifest)
@@ -36,7 +41,29 @@ def build_model(conf: TrainConfig, manifest: Manifest) -> PreTrainedModel:
         model = _drawn(conf, manifest)
     # Not `model.to`: transformers wraps it in a way that hides its type.
     nn.Module.to(model, conf.device)
-    return model
+    model.train(True)
+    if is_mixture(model):
+        # Theirs is the number of experts a token goes through where the load is even, not 1.
+        model.config.router_aux_loss_coef = conf.aux_loss_coef / model.config.num_experts_per_tok
+    if conf.recompute:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+    if conf.compile:
+        for layer in decoder_layers(model):
+            layer.compile()
+    return model if conf.backend == "transformers" else _on_megatron(model, conf)
+
+
+def _on_megatron(model: PreTrainedModel, conf: TrainConfig) -> PreTrainedModel:
+    from models.train.megatron import MegatronModel
+
+    made = MegatronModel(model)
+    made.to(conf.device)
+    return cast(PreTrainedModel, made)
+
+
+def decoder_layers(model: PreTrainedModel) -> nn.ModuleList:
+    """The layers of `model` between embeddings and head, in order."""
+    return cast(nn.ModuleList, cast(Any, model).base_model.layers)
 
 
 def _drawn(conf: TrainConfig, manifest: Manifest) -> PreTrainedModel:
@@ -52,11 +79,12 @@ def model_config(conf: TrainConfig, *, vocabulary_size: int, eod_id: int) -> Pre
 
     Source: Shazeer 2020, "GLU variants improve transformer"; Touvron et al. 2023 (Llama), 2.2.
     """
+    inner_size = _rounded_up(8 * conf.hidden_size // 3, 32)
     made: PretrainedConfig = AutoConfig.for_model(
         conf.architecture,
         vocab_size=vocabulary_size,
         hidden_size=conf.hidden_size,
-        intermediate_size=_rounded_up(8 * conf.hidden_size // 3, 32),
+        intermediate_size=inner_size,
         num_hidden_layers=conf.n_layers,
         num_attention_heads=conf.n_heads,
         num_key_value_heads=conf.n_kv_heads or conf.n_heads,
@@ -67,20 +95,49 @@ def model_config(conf: TrainConfig, *, vocabulary_size: int, eod_id: int) -> Pre
         bos_token_id=None,
         eos_token_id=eod_id,
         **_OF_ARCHITECTURE.get(conf.architecture, {}),
+        **_experts(conf, inner_size),
     )
     return made
 
 
+def _experts(conf: TrainConfig, inner_size: int) -> dict[str, int]:
+    """What a mixture has besides; nothing for a dense model."""
+    if conf.architecture not in MIXTURES:
+        return {}
+    experts = {
+        "num_local_experts": conf.n_experts,
+        "num_experts_per_tok": conf.n_experts_per_token,
+    }
+    return experts | (
+        {"moe_intermediate_size": inner_size} if conf.architecture == "qwen3_moe" else {}
+    )
+
+
 def _loaded(folder: Path, conf: TrainConfig, manifest: Manifest) -> PreTrainedModel:
+    where = f"train.init_from: {folder}"
+    model = read_model(folder, where)
+    _check_fits(model.config, folder, conf, manifest)
+    return model
+
+
+def read_model(folder: Path, where: str) -> PreTrainedModel:
+    """The causal model in `folder`, float32, on the CPU; messages begin with `where`.
+
+    Raises:
+        InputError: there is none, a file is damaged, or the weights are of another model.
+    """
     if not (folder / "config.json").is_file():
-        raise InputError(f"train.init_from: {folder} has no config.json; name a model's folder")
+        raise InputError(f"{where} has no config.json; name a model's folder, e.g. OUT/model/hf")
     loader: Any = AutoModelForCausalLM
     try:
-        model = loader.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
-    except (OSError, ValueError) as error:
+        model, told = loader.from_pretrained(
+            folder, dtype=torch.float32, local_files_only=True, output_loading_info=True
+        )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         said = " ".join(str(error).split())[:300]
-        raise InputError(f"train.init_from: {folder}: {said}") from error
-    _check_fits(model.config, folder, conf, manifest)
+        raise InputError(f"{where}: {said}") from error
+    if absent := sorted(told["missing_keys"]):
+        raise InputError(f"{where}: the weights are of another model: they lack {absent[0]}")
     return cast(PreTrainedModel, model)
 
 

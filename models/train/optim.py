@@ -1,13 +1,17 @@
-"""AdamW, and the learning rate of each step."""
+"""AdamW, Muon, and the learning rate of each step."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 from curation.config import TrainConfig
+from models.train.model import decoder_layers
 from models.train.phases import plan_of, tokens_per_step
 
 BETAS = (0.9, 0.95)
@@ -16,14 +20,76 @@ EPS = 1e-8
 """Source: 2412.02595, appendix D."""
 
 
-def build_optimizer(model: nn.Module, conf: TrainConfig) -> torch.optim.AdamW:
-    """AdamW that decays matrices and leaves vectors (norms, biases) alone."""
+def build_optimizer(model: PreTrainedModel, conf: TrainConfig) -> torch.optim.Optimizer:
+    """The optimizer of `conf`: matrices decay, vectors (norms, biases) are left alone."""
     parameters = [p for p in model.parameters() if p.requires_grad]
+    if conf.optimizer == "adamw":
+        return _adamw(parameters, conf)
+    hidden = [p for p in _hidden_matrices(model) if p.requires_grad]
+    chosen = {id(p) for p in hidden}
+    return MuonAndAdamW(
+        _muon(hidden, conf), _adamw([p for p in parameters if id(p) not in chosen], conf)
+    )
+
+
+def _adamw(parameters: Iterable[Tensor], conf: TrainConfig) -> torch.optim.AdamW:
+    matrices: list[Tensor] = []
+    vectors: list[Tensor] = []
+    for parameter in parameters:
+        (matrices if parameter.ndim >= 2 else vectors).append(parameter)
     groups = [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": conf.weight_decay},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+        {"params": matrices, "weight_decay": conf.weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=conf.learning_rate, betas=BETAS, eps=EPS)
+
+
+def _muon(matrices: list[nn.Parameter], conf: TrainConfig) -> torch.optim.Muon:
+    """Muon whose updates are as large as those of AdamW, so that the learning rate fits both.
+
+    Source: Liu et al. 2025, "Muon is scalable for LLM training" (2502.16982), section 2.2.
+    """
+    return torch.optim.Muon(
+        matrices,
+        lr=conf.learning_rate,
+        weight_decay=conf.weight_decay,
+        adjust_lr_fn="match_rms_adamw",
+    )
+
+
+def _hidden_matrices(model: PreTrainedModel) -> list[nn.Parameter]:
+    """The matrices between embeddings and head; experts, stored as stacks of them, are not."""
+    return [p for p in decoder_layers(model).parameters() if p.ndim == 2]
+
+
+class MuonAndAdamW(torch.optim.Optimizer):
+    """Two optimizers as one: groups and state are shared with them."""
+
+    def __init__(self, muon: torch.optim.Muon, adamw: torch.optim.AdamW) -> None:
+        self._parts = (muon, adamw)
+        super().__init__([*muon.param_groups, *adamw.param_groups], {})
+        self._share()
+
+    def step(self, closure: Any = None) -> Any:
+        """One update of all parameters that have a gradient."""
+        assert closure is None
+        muon, adamw = self._parts
+        muon.step()  # type: ignore[no-untyped-call, unused-ignore]
+        adamw.step()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        self._share()
+
+    def _share(self) -> None:
+        """Groups are objects of their own after a load."""
+        muon, adamw = self._parts
+        n_muon = len(muon.param_groups)
+        muon.param_groups, adamw.param_groups = (
+            self.param_groups[:n_muon],
+            self.param_groups[n_muon:],
+        )
+        muon.state = adamw.state = self.state
 
 
 def learning_rate(step: int, conf: TrainConfig) -> float:

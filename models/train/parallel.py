@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.distributed as dist
-from torch import nn
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from curation.errors import ConfigError
 
@@ -50,10 +51,15 @@ class Ranks:
         return float(told)
 
     def sum_gradients(self, model: nn.Module) -> None:
-        """Replace every gradient by its sum over the ranks; none is missing on one rank alone."""
+        """Replace every gradient by its sum over the ranks; none is missing on one rank alone.
+
+        Those of sharded weights were summed on the way back.
+        """
         if self.size == 1:
             return
-        for bucket in _buckets([p.grad for p in model.parameters() if p.grad is not None]):
+        gradients = [p.grad for p in model.parameters() if p.grad is not None]
+        whole = [gradient for gradient in gradients if not isinstance(gradient, DTensor)]
+        for bucket in _buckets(whole):
             flat = torch.cat([gradient.flatten() for gradient in bucket])
             dist.all_reduce(flat)
             parts = torch.split(flat, [gradient.numel() for gradient in bucket])
@@ -64,6 +70,11 @@ class Ranks:
         """Until every rank is here."""
         if self.size > 1:
             dist.barrier()
+
+
+def gathered(tensor: Tensor) -> Tensor:
+    """`tensor` with the parts of all ranks, which must all ask; itself where it is whole."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
 def check_batch(batch_size: int, micro_batch_size: int, ranks: Ranks) -> None:

@@ -4,7 +4,6 @@ import json
 import numpy as np
 import pytest
 
-from bench.score_flops import forward_flops, peak_flops
 from bench.score_texts import (
     full_texts,
     in_order,
@@ -14,6 +13,7 @@ from bench.score_texts import (
     useful_share,
 )
 from curation.errors import InputError
+from models.flops import forward_flops, peak_flops
 
 pytest.importorskip("torch", reason="no torch")
 
