@@ -171,11 +171,10 @@ def _check(conf: TrainConfig) -> None:
 def _lay_out(conf: TrainConfig, sources: Mapping[str, Source], out: Path, *, is_new: bool) -> None:
     """See that the shards are what their manifests say, and that they can be mapped."""
     suffixes: tuple[Suffix, ...] = ("bin", "idx") if conf.data_format == "bin" else ("parquet",)
-    for source in sources.values():
-        if is_new:
-            verify(source.manifest, source.folder, suffixes=suffixes)
-        if conf.data_format == "parquet":
-            unpack(source.manifest, source.folder, out / UNPACKED)
+    for source in sources.values() if is_new else ():
+        verify(source.manifest, source.folder, suffixes=suffixes)
+    for source in sources.values() if conf.data_format == "parquet" else ():
+        unpack(source.manifest, source.folder, out / UNPACKED)
 
 
 def _prepare(

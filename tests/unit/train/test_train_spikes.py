@@ -70,13 +70,13 @@ def test_a_guard_is_taken_up_again_as_it_was(conf):
 
 
 class _AnotherRefuses(Ranks):
-    """This rank beside one that refuses: the third sum of a step is that of the refusals."""
+    """This rank beside one that refuses: the fourth sum of a step is that of the refusals."""
 
     n_sums = 0
 
     def total(self, value):
         type(self).n_sums += 1
-        return value + 1.0 if self.n_sums == 3 else value
+        return value + 1.0 if self.n_sums == 4 else value
 
 
 def test_a_step_that_another_rank_refuses_is_skipped_here_too(conf, manifest_path):
@@ -87,7 +87,7 @@ def test_a_step_that_another_rank_refuses_is_skipped_here_too(conf, manifest_pat
         model, torch.optim.SGD(model.parameters(), 1.0), batch, max_grad_norm=1.0,
         ranks=_AnotherRefuses(),
     )  # fmt: skip
-    assert _AnotherRefuses.n_sums == 3
+    assert _AnotherRefuses.n_sums == 4
     assert outcome.skipped
     assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
 
