@@ -19,7 +19,7 @@ from curation.tokens.megatron import read_indexed
 pytestmark = [pytest.mark.spark, pytest.mark.timeout(1800)]
 
 ID_COLUMNS = ("doc_id", "other_id", "synthetic_id", "id")
-STAGES = "s01,s02,s03,s04,s05,s06,s07,s08,s09"
+STAGES = "s01,s02,s03,s04,s05,s06,s07,s07a,s07b,s08,s09"
 
 
 def rows(out, sql):
