@@ -63,7 +63,7 @@ def _launch(folder, confs):
     command = [sys.executable, *launcher, __file__, str(folder), json.dumps(confs)]
     env = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo",
                         "PYTHONPATH": os.pathsep.join(sys.path)}  # fmt: skip
-    done = subprocess.run(command, env=env, text=True, capture_output=True, timeout=280)
+    done = subprocess.run(command, env=env, text=True, capture_output=True, timeout=560)
     assert done.returncode == 0, done.stderr[-4000:]
 
 
@@ -87,7 +87,7 @@ def _losses(out):
     return [json.loads(line)["loss"] for line in (out / "log.jsonl").read_text().splitlines()]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_two_shards_learn_what_one_process_does_and_any_number_goes_on(
     toy_conf, write_shards, toy_corpus, tmp_path
 ):
