@@ -143,6 +143,7 @@ def stream_of(texts: Sequence[str], encoder: Encoder) -> Tokens:
 def run(prepared: Prepared, arm: Arm, out: Path, *, n_base_steps: int) -> Result:
     """Train `arm` and measure it."""
     start_s = time.perf_counter()
+    disable_progress_bar()  # type: ignore[no-untyped-call, unused-ignore]
     conf = prepared.conf.model_copy(update=dict(arm.settings))
     if prepared.experiment.base:
         base = _base_folder(prepared, prepared.experiment.base, out, n_base_steps)
@@ -207,7 +208,6 @@ def _base_folder(prepared: Prepared, base: Arm, out: Path, n_steps: int) -> Path
     if not (folder / "config.json").is_file():
         model = build_model(conf, prepared.manifest)
         advance(model, conf, prepared, base, lambda step: None)
-        disable_progress_bar()  # type: ignore[no-untyped-call, unused-ignore]
         model.save_pretrained(folder.with_suffix(".part"))
         folder.with_suffix(".part").rename(folder)
     return folder
