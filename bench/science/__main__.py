@@ -1,4 +1,4 @@
-"""`python -m bench.science NAME ...|all --out DIR [--seeds 3] [--steps 100] [--images DIR]`.
+"""`python -m bench.science NAME ...|all --out DIR [--seeds 3] [--steps 200] [--images DIR]`.
 
 Trains the arms of an experiment at seeds 0, 1, ... and reports on them. A run that OUT has already
 is not made again, so that a broken run is gone on with by the same command.
@@ -30,7 +30,7 @@ MODULES = (labels, duplicates, rewriting, dialogue, selection, unimax, phases, r
 EXPERIMENTS: dict[str, Experiment] = {
     module.EXPERIMENT.name: module.EXPERIMENT for module in MODULES
 }
-STEPS, SEEDS = 100, 3
+STEPS, SEEDS = 200, 3
 
 
 def results_of(

@@ -19,6 +19,8 @@ from models.recipes.continued import MIN_FRAC
 
 N_ENTITIES, N_TELLINGS = 80, 6
 WEB, PROSE, ASKED, NEWS = "web", "prose", "questions", "news"
+CONTINUED: dict[str, Any] = {"batch_size": 8, "micro_batch_size": 8, "warmup_steps": 10}
+"""Larger steps, of which there are fewer: low rates want little noise."""
 BASE = Arm("base", (Phase({WEB: 0.5, PROSE: 0.5}),))
 LAST_RATE = SHAPE.learning_rate * SHAPE.final_frac
 """At which the base ends."""

@@ -90,6 +90,8 @@ class Experiment:
     """Trained once a seed; the arms go on from there."""
     length: float = 1.0
     """Steps of an arm over the steps of a run."""
+    shape: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of `TrainConfig` that differ from the runner's, base and arms alike."""
     traced: str = ""
     """Held-out text whose loss is measured along the way, for `SOURCE bump`."""
 

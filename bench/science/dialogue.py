@@ -3,13 +3,13 @@
 Hypothesis: at equal tokens, dialogues that spell out each step teach to solve problems that were
 not seen; a plain rephrase teaches no more than the terse form.
 
-Texts: a number below 47 is doubled and has 11 added, modulo 47, one to four times (`Problem: 05, 3
+Texts: a clock of twelve hours is put on by five hours, one to five times (`Problem: from seven, 3
 times`). All arms begin a text with the problem and end it with the answer, so that they are asked
 alike. `terse` has nothing between; `rephrased` says in other words what is asked; `dialogue` has a
-teacher and a pupil who do one step a turn. All have every problem of a single step, and two of
-three others; right are answers of the most likely continuation of the third that no arm has seen,
-one a number. A fifth of all arms' tokens are the same encyclopaedia's entries. A generator stands
-in for the model that would write the dialogues, and makes no mistake.
+teacher and a pupil who do one step a turn and say how many are left. All have every problem of a
+single step, and two of four others; right are answers of the most likely continuation of the other
+two, which no arm has seen. A tenth of all arms' tokens are the same encyclopaedia's entries. A
+generator stands in for the model that would write the dialogues, and makes no mistake.
 
 Source: 2410.12881 (MIND), sections 3 and 4: dialogue helps where knowledge differs, a rephrase not.
 """
@@ -18,78 +18,81 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from random import Random
 
 from bench.science.design import Arm, Contrast, Experiment, Material, Phase, Quiz, fixed
 from bench.science.texts import surveys
 
-MODULUS, FACTOR, SUMMAND = 47, 2, 11
-MOST_STEPS = 4
-N_TEXTS = 4_000
+HOURS = (
+    "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
+    "twelve",
+)  # fmt: skip
+STEP, MOST_STEPS = 5, 5
+N_HELD_OUT = 2
+"""Numbers of steps, of each hour, that no arm sees."""
+N_TEXTS = 6_000
 MARKER = "Answer:"
 FILLER = "filler"
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A number, and how often the rule is applied to it."""
+    """An hour, by its place in `HOURS`, and how often the clock is put on."""
 
     start: int
     n_steps: int
 
     @property
-    def values(self) -> tuple[int, ...]:
-        """The number, and what it is after each step."""
-        done = [self.start]
-        for _ in range(self.n_steps):
-            done.append((FACTOR * done[-1] + SUMMAND) % MODULUS)
-        return tuple(done)
+    def hours(self) -> tuple[str, ...]:
+        """The hour, and what it is after each step."""
+        return tuple(HOURS[(self.start + STEP * i) % len(HOURS)] for i in range(self.n_steps + 1))
 
     @property
     def prompt(self) -> str:
         """Beginning of every text about the problem."""
-        return f"Problem: {self.start:02}, {self.n_steps} times\n"
+        return f"Problem: from {self.hours[0]}, {self.n_steps} times\n"
 
     @property
-    def answer(self) -> str:
-        """What every text ends with, behind the marker."""
-        return f"{self.values[-1]:02}"
+    def ending(self) -> str:
+        """End of every text about the problem."""
+        return f"{MARKER} {self.hours[-1]}"
 
 
 def split_problems(seed: int) -> tuple[list[Problem], list[Problem]]:
-    """Problems to train on, and one of each number that is held out; `seed` says which."""
-    rng = Random(f"{seed}/problems")
-    held_out = [Problem(start, rng.randint(2, MOST_STEPS)) for start in range(MODULUS)]
-    every = [Problem(start, n) for start in range(MODULUS) for n in range(1, MOST_STEPS + 1)]
-    return [problem for problem in every if problem not in held_out], held_out
+    """Problems to train on, and two of each hour that are held out; `seed` says which."""
+    rng, train, held_out = Random(f"{seed}/problems"), list[Problem](), list[Problem]()
+    for start in range(len(HOURS)):
+        unseen = rng.sample(range(2, MOST_STEPS + 1), N_HELD_OUT)
+        for n in range(1, MOST_STEPS + 1):
+            (held_out if n in unseen else train).append(Problem(start, n))
+    return train, held_out
 
 
 def terse(problem: Problem, rng: Random) -> str:
     """The problem and its answer."""
-    return f"{problem.prompt}{MARKER} {problem.answer}"
+    return f"{problem.prompt}{problem.ending}"
 
 
 def rephrased(problem: Problem, rng: Random) -> str:
     """The same, with the question said once more in other words."""
     wording = rng.choice((
-        "We are asked what becomes of {start} when the rule is used {n} times.",
-        "What does one get from {start} after the rule was applied {n} times?",
-        "Take {start}, use the rule on it {n} times, and say what is left.",
-        "The task is to find where {start} goes in {n} turns of the rule.",
+        "We are asked what the clock shows when from {start} it was put on {n} times.",
+        "What does one read on the clock that was put on from {start} just {n} times?",
+        "Take {start}, put the clock on {n} times, and say which hour it is.",
+        "The task is to find the hour that {n} turns make of {start} in the end.",
     ))  # fmt: skip
-    said = wording.format(start=f"{problem.start:02}", n=problem.n_steps)
-    return f"{problem.prompt}{said}\n{MARKER} {problem.answer}"
+    said = wording.format(start=problem.hours[0], n=problem.n_steps)
+    return f"{problem.prompt}{said}\n{problem.ending}"
 
 
 def dialogue(problem: Problem, rng: Random) -> str:
-    """A teacher asks, a pupil answers: one step a turn, and how many are left."""
+    """Two speak in turns: each does one step, and says how many are left."""
     turns = [
-        f"Teacher: {problem.n_steps - i} left, from {before:02}?\nPupil: {after:02}.\n"
-        for i, (before, after) in enumerate(pairwise(problem.values))
+        f"{'Pupil' if i % 2 else 'Teacher'}: {hour}, {problem.n_steps - i} left\n"
+        for i, hour in enumerate(problem.hours)
     ]
-    return f"{problem.prompt}{''.join(turns)}{MARKER} {problem.answer}"
+    return f"{problem.prompt}{''.join(turns)}{problem.ending}"
 
 
 FORMS: dict[str, Callable[[Problem, Random], str]] = {
@@ -111,10 +114,14 @@ def material(data: Path, seed: int) -> Material:
         sources | {FILLER: surveys(seed, held_out=False)},
         {FILLER: surveys(seed, held_out=True)},
         {
-            "problems": Quiz(tuple((one.prompt, one.answer) for one in held_out), MARKER),
-            "trained problems": Quiz(tuple((one.prompt, one.answer) for one in train), MARKER),
+            "problems": _quiz(held_out),
+            "trained problems": _quiz(train),
         },
     )
+
+
+def _quiz(problems: Sequence[Problem]) -> Quiz:
+    return Quiz(tuple((one.prompt, one.hours[-1]) for one in problems), MARKER)
 
 
 def _minus(name: str, other: str) -> dict[str, float]:
@@ -125,7 +132,7 @@ EXPERIMENT = Experiment(
     "dialogue",
     "Dialogue with explicit steps against terse and rephrased problems",
     material,
-    fixed(*(Arm(name, (Phase({name: 0.8, FILLER: 0.2}),)) for name in FORMS)),
+    fixed(*(Arm(name, (Phase({name: 0.9, FILLER: 0.1}),)) for name in FORMS)),
     (
         Contrast("dialogue minus terse", "problems right", _minus("dialogue", "terse"), "above 0"),
         Contrast(
@@ -138,4 +145,5 @@ EXPERIMENT = Experiment(
         Contrast("dialogue minus terse", FILLER, _minus("dialogue", "terse"), "open"),
     ),
     ("problems right", "trained problems right", FILLER),
+    length=2.0,
 )

@@ -16,7 +16,7 @@ none, here they are equal too: an earlier switch would mean more of them.
 
 from __future__ import annotations
 
-from bench.science.continued import ASKED, BASE, PROSE, STEADY, WEB, material
+from bench.science.continued import ASKED, BASE, CONTINUED, PROSE, STEADY, WEB, material
 from bench.science.design import Arm, Contrast, Experiment, Phase, fixed
 from models.recipes.continued import MIN_FRAC, QA_SHARE, switch_progress
 
@@ -64,7 +64,8 @@ EXPERIMENT = Experiment(
         ),
         Contrast("two phases minus throughout", WEB, _minus("two phases", "throughout"), "below 0"),
     ),
-    ("unseen questions nats", "unseen questions right", WEB),
+    ("unseen questions nats", "seen questions nats", WEB),
     base=BASE,
     length=0.5,
+    shape=CONTINUED,
 )  # fmt: skip

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.plot_style import COLOURS, INK, LINE, MUTED, STYLE, save
+from bench.plot_style import COLOURS, INK, MUTED, STYLE, save
 from bench.science.compare import Values, spread
 from bench.science.design import Experiment
 from bench.science.runner import Result
@@ -23,7 +23,7 @@ def draw(
     experiment: Experiment,
     values: Values,
     runs: Sequence[Result],
-    units: Mapping[str, str],
+    headings: Mapping[str, str],
     path: Path,
 ) -> None:
     """Panels of `experiment.shown`, and the traces where there are any, as an SVG."""
@@ -36,7 +36,7 @@ def draw(
         figure = Figure(figsize=size, layout="constrained", facecolor="white")
         panels = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
         for metric, axes in zip(experiment.shown, panels, strict=False):
-            _draw_metric(axes, values, metric, units[metric])
+            _draw_metric(axes, values, metric, headings[metric])
         if traces:
             _draw_traces(panels[n - 1], experiment.traced, traces)
         for axes in panels[n:]:
@@ -44,12 +44,12 @@ def draw(
         save(figure, path)
 
 
-def _draw_metric(axes: Axes, values: Values, metric: str, unit: str) -> None:
+def _draw_metric(axes: Axes, values: Values, metric: str, heading: str) -> None:
     """Arms from left to right; a thin line joins what one seed gave."""
     arms = list(values)
     for seed in sorted(set.intersection(*(set(by_seed) for by_seed in values.values()))):
         ys = [values[arm][seed][metric] for arm in arms]
-        axes.plot(range(len(arms)), ys, color=LINE, marker="o", ms=4, mec=MUTED, mfc="white", lw=1)
+        axes.plot(range(len(arms)), ys, color=MUTED, marker="o", ms=4, mfc="white", lw=0.7)
     spreads = [spread([v[metric] for v in values[arm].values()]) for arm in arms]
     sds = [np.nan_to_num(s.sd) for s in spreads]
     axes.errorbar(
@@ -58,7 +58,7 @@ def _draw_metric(axes: Axes, values: Values, metric: str, unit: str) -> None:
     )  # fmt: skip
     axes.set_xticks(range(len(arms)), [arm.replace(" ", "\n") for arm in arms])
     axes.set_xlim(-0.4, len(arms) - 0.6)
-    axes.set_title(f"{metric}, {unit}", loc="left", fontsize=10, color=INK)
+    axes.set_title(heading, loc="left", fontsize=10, color=INK)
     axes.margins(y=0.15)
     _rule(axes)
 

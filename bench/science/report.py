@@ -13,19 +13,22 @@ from bench.science.design import Experiment
 from bench.science.plot import draw
 from bench.science.runner import Result
 
+_UNITS = {"nats": "nats a token", "right": "share right"}
+"""Last word of a metric's name, and what it is counted in."""
 
-def unit_of(metric: str) -> str:
-    """What a metric is counted in."""
-    units = {"nats": "nats a token", "right": "share right", "bump": "bits a byte"}
-    return units.get(metric.rpartition(" ")[2], "bits a byte")
+
+def heading_of(metric: str) -> str:
+    """Name and unit of a metric; a text's loss is in bits a byte."""
+    name, _, last = metric.rpartition(" ")
+    return f"{name}, {_UNITS[last]}" if last in _UNITS else f"{metric}, bits a byte"
 
 
 def values_of(runs: Sequence[Result]) -> Values:
     """Metrics by arm and seed; with several sources, the worst of all of them too."""
     values: dict[str, dict[int, Mapping[str, float]]] = {}
     for run in runs:
-        texts = [value for name, value in run.metrics.items() if unit_of(name) == "bits a byte"]
-        values.setdefault(run.arm, {})[run.seed] = {**run.metrics, "worst of all": max(texts)}
+        losses = [value for name, value in run.metrics.items() if name.split()[-1] not in _UNITS]
+        values.setdefault(run.arm, {})[run.seed] = {**run.metrics, "worst of all": max(losses)}
     return values
 
 
@@ -54,7 +57,7 @@ def markdown(experiment: Experiment, runs: Sequence[Result]) -> str:
 
 def _arm_table(experiment: Experiment, values: Values, runs: Sequence[Result]) -> list[str]:
     shown = experiment.shown
-    heads = [f"{metric}, {unit_of(metric)}" for metric in shown]
+    heads = [heading_of(metric) for metric in shown]
     lines = [f"| arm | passes | {' | '.join(heads)} |", "|---|---|" + "---:|" * len(shown)]
     for arm, by_seed in values.items():
         spreads = [spread([one[metric] for one in by_seed.values()]) for metric in shown]
@@ -103,7 +106,7 @@ def write_report(experiment: Experiment, runs: Sequence[Result], out: Path, imag
     told = json.dumps(as_json(experiment, runs), indent=1) + "\n"
     (out / f"{experiment.name}.json").write_text(told, encoding="utf-8")
     images.mkdir(parents=True, exist_ok=True)
-    units = {metric: unit_of(metric) for metric in experiment.shown}
+    headings = {metric: heading_of(metric) for metric in experiment.shown}
     path = images / f"science-{experiment.name}.svg"
-    draw(experiment, values_of(runs), runs, units, path)
+    draw(experiment, values_of(runs), runs, headings, path)
     return text

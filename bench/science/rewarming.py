@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bench.science.continued import BASE, NEWS, PROSE, STEADY, WEB, material
+from bench.science.continued import BASE, CONTINUED, NEWS, PROSE, STEADY, WEB, material
 from bench.science.design import Arm, Contrast, Experiment, Phase
 from bench.science.runner import SHAPE
 
@@ -28,7 +28,7 @@ _DIFFERENCE = {"re-warmed": 1.0, "steady": -1.0}
 
 def arms(sizes: Mapping[str, int], budget: int) -> tuple[Arm, ...]:
     """The same blend at two courses of the learning rate."""
-    n_steps = budget / (SHAPE.batch_size * SHAPE.sequence_length)
+    n_steps = budget / (CONTINUED["batch_size"] * SHAPE.sequence_length)
     climb = {"warmup_steps": round(WARMUP_FRAC * n_steps)}
     return Arm("steady", _BLEND, STEADY), Arm("re-warmed", _BLEND, climb)
 
@@ -46,5 +46,6 @@ EXPERIMENT = Experiment(
     ("web bump", WEB, NEWS),
     base=BASE,
     length=0.5,
+    shape=CONTINUED,
     traced=WEB,
 )

@@ -41,8 +41,8 @@ MAX_EVALUATED, MAX_TRACED = 96, 24
 MAX_ANSWER = 96
 """Tokens generated to reach a marker."""
 SHAPE = TrainConfig(
-    hidden_size=128, n_layers=4, n_heads=4, sequence_length=128, batch_size=8,
-    micro_batch_size=8, learning_rate=3e-3, warmup_steps=10,
+    hidden_size=128, n_layers=4, n_heads=4, sequence_length=128, batch_size=2,
+    micro_batch_size=2, learning_rate=3e-3, warmup_steps=20,
 )  # fmt: skip
 
 Tokens = npt.NDArray[np.int64]
@@ -124,7 +124,8 @@ def prepare(experiment: Experiment, seed: int, *, n_steps: int, data: Path, out:
     # In turns, so that each source has its part where the merges are learnt from a part only.
     encoder = trained_encoder(_in_turns(list(material.sources.values())), out)
     sources = {name: stream_of(texts, encoder) for name, texts in material.sources.items()}
-    conf = SHAPE.model_copy(update={"n_steps": round(experiment.length * n_steps), "seed": seed})
+    more = {"n_steps": round(experiment.length * n_steps), "seed": seed}
+    conf = SHAPE.model_copy(update=dict(experiment.shape) | more)
     return Prepared(experiment, seed, conf, encoder, sources, material)
 
 
@@ -232,7 +233,7 @@ def text_loss(
     length, tokens = prepared.conf.sequence_length, stream_of(texts, prepared.encoder)
     n = min(most, (len(tokens) - 1) // length)
     samples = np.stack([tokens[i * length : (i + 1) * length + 1] for i in range(n)])
-    batches = split_batch(samples, prepared.conf.micro_batch_size, device="cpu")
+    batches = split_batch(samples, 8, device="cpu")
     decoded = prepared.encoder.tokenizer.decode(samples[:, 1:].ravel().tolist())
     return evaluate(model, batches).bits_per_byte(len(decoded.encode()))
 

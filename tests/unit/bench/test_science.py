@@ -120,8 +120,8 @@ def test_unimax_lifts_small_sources_up_to_four_passes():
 
 
 def test_rewarming_climbs_to_ten_times_the_rate_that_the_other_begins_with():
-    steady, climbing = rewarming.arms({}, 120 * 1024)
-    assert climbing.settings == {"warmup_steps": 24}
+    steady, climbing = rewarming.arms({}, 60 * 8 * 128)
+    assert climbing.settings == {"warmup_steps": 12}
     assert steady.settings["learning_rate"] == pytest.approx(3e-4)
     assert steady.settings["warmup_steps"] == 0
 
@@ -161,28 +161,29 @@ def test_no_sentence_about_a_held_out_subject_is_trained_on():
 
 def test_problems_that_are_asked_are_in_no_text():
     train, held_out = dialogue.split_problems(4)
-    assert len(held_out) == dialogue.MODULUS
+    assert (len(train), len(held_out)) == (36, 24)
     assert not set(train) & set(held_out)
+    assert sum(problem.n_steps == 1 for problem in train) == 12
     made = dialogue.material(None, 4)
-    prompts = {prompt for prompt, _ in made.quizzes["problems"].items}
+    prompts = tuple(prompt for prompt, _ in made.quizzes["problems"].items)
     for name in dialogue.FORMS:
         assert len(made.sources[name]) == dialogue.N_TEXTS
-        assert not any(text.startswith(tuple(prompts)) for text in made.sources[name])
+        assert not any(text.startswith(prompts) for text in made.sources[name])
     assert dialogue.material(None, 4) == made
 
 
 def test_the_three_forms_of_a_problem():
-    problem, rng = dialogue.Problem(5, 2), Random(0)
-    assert problem.values == (5, 21, 6)  # 2 * 5 + 11; 2 * 21 + 11 - 47
-    assert dialogue.terse(problem, rng) == "Problem: 05, 2 times\nAnswer: 06"
+    problem, rng = dialogue.Problem(8, 2), Random(0)
+    assert problem.hours == ("nine", "two", "seven")
+    assert dialogue.terse(problem, rng) == "Problem: from nine, 2 times\nAnswer: seven"
     assert dialogue.dialogue(problem, rng) == (
-        "Problem: 05, 2 times\nTeacher: 2 left, from 05?\nPupil: 21.\n"
-        "Teacher: 1 left, from 21?\nPupil: 06.\nAnswer: 06"
+        "Problem: from nine, 2 times\nTeacher: nine, 2 left\nPupil: two, 1 left\n"
+        "Teacher: seven, 0 left\nAnswer: seven"
     )
     said = dialogue.rephrased(problem, rng)
     assert said.startswith(problem.prompt)
-    assert said.endswith("Answer: 06")
-    assert "21" not in said
+    assert said.endswith("\nAnswer: seven")
+    assert "two" not in said
 
 
 @pytest.mark.parametrize(
