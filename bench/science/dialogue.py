@@ -146,4 +146,5 @@ EXPERIMENT = Experiment(
     ),
     ("problems right", "trained problems right", FILLER),
     length=2.0,
+    shape={"batch_size": 1, "micro_batch_size": 1, "learning_rate": 2e-3},
 )

@@ -29,7 +29,7 @@ def draw(
     """Panels of `experiment.shown`, and the traces where there are any, as an SVG."""
     traces = [run for run in runs if run.trace]
     n = len(experiment.shown) + bool(traces)
-    n_columns = min(n, PANELS_A_ROW)
+    n_columns = math.ceil(n / math.ceil(n / PANELS_A_ROW))
     n_rows = math.ceil(n / n_columns)
     with mpl.rc_context(STYLE):
         size = (0.5 + 3.1 * n_columns, 0.5 + 2.7 * n_rows)
