@@ -12,34 +12,24 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.dedup_methods import VERIFIED, Method
+from bench.plot_style import COLOURS, INK, MUTED, STYLE, save
 
 Row = Mapping[str, Any]
 
-_INK, _MUTED, _LINE = "#1b1f24", "#5c6670", "#d9dde1"
-_COLOURS = ("#0072b2", "#009e73", "#d55e00")
-"""Blue, green and vermilion of the Okabe-Ito palette, as in the report."""
 _MARKERS = ("o", "s", "D")
 _SIZES = {"o": 5.0, "s": 8.0, "D": 4.0}
 """In points; hollow and of different sizes, so that points that coincide are all seen."""
-_STYLE = mpl.RcParams({
-    "svg.fonttype": "none", "svg.hashsalt": "curation", "font.size": 10.0,
-    "font.family": "sans-serif", "text.color": _INK, "axes.labelcolor": _MUTED,
-    "axes.edgecolor": _LINE, "axes.spines.top": False, "axes.spines.right": False,
-    "axes.axisbelow": True, "grid.color": _LINE, "grid.linewidth": 0.6, "xtick.color": _LINE,
-    "ytick.color": _LINE, "xtick.labelcolor": _MUTED, "ytick.labelcolor": _MUTED,
-    "legend.frameon": False, "legend.labelcolor": _MUTED,
-})  # fmt: skip
 
 
 def draw(methods: Sequence[Method], recalls: Mapping[str, Sequence[Row]], path: Path) -> None:
     """Recall by similarity and precision by threshold, as an SVG that is the same every time."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9.0, 4.2), layout="constrained", facecolor="white")
         recall, precise = figure.subplots(1, 2)
-        for method, colour, marker in zip(methods, _COLOURS, _MARKERS, strict=False):
+        for method, colour, marker in zip(methods, COLOURS, _MARKERS, strict=False):
             _draw_recall(recall, method, recalls[method.name], colour, marker)
             _draw_precision(precise, method, colour)
-        recall.plot([], [], color=_MUTED, lw=1.1, ls="--", label="theory, 1 − (1 − sʳ)ᵇ")
+        recall.plot([], [], color=MUTED, lw=1.1, ls="--", label="theory, 1 − (1 − sʳ)ᵇ")
         _draw_oracle(recall, precise, methods[0])
         recall.set(xlabel="exact Jaccard similarity s of the pair", xlim=(0.4, 1.01))
         precise.set(xlabel="exact Jaccard similarity t asked for", xlim=(0.4, 1.01))
@@ -54,8 +44,7 @@ def draw(methods: Sequence[Method], recalls: Mapping[str, Sequence[Row]], path: 
             axes.spines["left"].set_visible(False)
             axes.tick_params(axis="y", length=0)
         figure.legend(*recall.get_legend_handles_labels(), loc="outside lower center", ncols=3)
-        no_metadata = {"Date": None, "Creator": None, "Format": None, "Type": None}
-        figure.savefig(path, metadata=no_metadata if path.suffix == ".svg" else None)
+        save(figure, path)
 
 
 def _draw_recall(axes: Axes, method: Method, rows: Sequence[Row], colour: str, marker: str) -> None:
@@ -75,11 +64,11 @@ def _draw_precision(axes: Axes, method: Method, colour: str) -> None:
 def _draw_oracle(recall: Axes, precise: Axes, method: Method) -> None:
     """The exact pairs at `VERIFIED`, which no method can be better than at that bound."""
     recall.step(
-        [0.4, VERIFIED, 1.0], [0, 0, 1], color=_INK, lw=1.0, ls=":",
+        [0.4, VERIFIED, 1.0], [0, 0, 1], color=INK, lw=1.0, ls=":",
         label=f"exact oracle, s of {VERIFIED} or more",
     )  # fmt: skip
     similarity, thresholds = np.triu(method.exact), np.linspace(0.4, 1.0, 121)
     similarity = similarity[similarity >= VERIFIED]
     precise.plot(
-        thresholds, [(similarity >= t).mean() for t in thresholds], color=_INK, lw=1.0, ls=":"
+        thresholds, [(similarity >= t).mean() for t in thresholds], color=INK, lw=1.0, ls=":"
     )
