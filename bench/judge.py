@@ -32,6 +32,7 @@ from curation.model_store import model_folder
 from curation.synth.backends.loading import load_backend, release
 from curation.synth.backends.protocol import ChatRequest
 from curation.synth.judgement import pair_text, read_grade
+from curation.synth.judging import most_tokens
 from curation.synth.prompts import load_judge, render
 from curation.synth.tokenizer import load_chat_tokenizer
 from models.classifiers.agreement import quadratic_kappa
@@ -67,7 +68,7 @@ def read_pairs(path: Path = PAIRS) -> list[Pair]:
 def grades_of(pairs: Sequence[Pair], conf: JudgeConfig) -> list[int | None]:
     """The judge's grade of each pair, asked as s07a asks."""
     prompt, tokenizer = load_judge(), load_chat_tokenizer(model_folder(conf.model))
-    most = min(prompt.max_input_tokens, conf.max_model_tokens - prompt.max_output_tokens)
+    most = most_tokens(prompt, conf)
     asked = [
         ChatRequest(
             request_id=f"{number:03}",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from curation.errors import ConfigError
 from curation.synth.postprocess import FinishReason
 from curation.synth.prompts import Prompt
 from curation.synth.tokenizer import ChatTokenizer
@@ -20,6 +21,24 @@ JudgeFault = Literal["engine_error", "unreadable"]
 _SOURCE, _MADE = "SOURCE:\n", "\n\nNEW TEXT:\n"
 _SPARE = 4
 """Tokens by which parts may cost more together than each alone."""
+LEAST_ROOM = 200
+"""Tokens of both texts below which there is nothing to compare."""
+
+
+def room_of(prompt: Prompt, tokenizer: ChatTokenizer, most: int) -> int:
+    """Tokens that a chat of at most `most` leaves to both texts.
+
+    Raises:
+        ConfigError: fewer than LEAST_ROOM.
+    """
+    frame = tokenizer.count([f"{_SOURCE}{_MADE}"])[0] + _SPARE
+    room = most - tokenizer.overhead(prompt) - frame
+    if room < LEAST_ROOM:
+        raise ConfigError(
+            f"judge.max_model_tokens: a chat of {most} tokens leaves {room} to source and text, "
+            f"beside this judge's chat template; they need {LEAST_ROOM}"
+        )
+    return room
 
 
 def pair_text(source: str, made: str, prompt: Prompt, tokenizer: ChatTokenizer, most: int) -> str:
@@ -33,9 +52,11 @@ def pair_text(source: str, made: str, prompt: Prompt, tokenizer: ChatTokenizer, 
         prompt: The judge's.
         tokenizer: The judge's.
         most: Tokens that the whole chat may have.
+
+    Raises:
+        ConfigError: that is too few, see `room_of`.
     """
-    frame = tokenizer.count([f"{_SOURCE}{_MADE}"])[0] + _SPARE
-    room = max(2, most - tokenizer.overhead(prompt) - frame)
+    room = room_of(prompt, tokenizer, most)
     n_source, n_made = tokenizer.count([source, made])
     shown = [
         _head(source, max(room // 2, room - n_made), tokenizer),

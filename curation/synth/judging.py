@@ -31,7 +31,7 @@ from curation.spark.work import Work
 from curation.synth.asking import answer_all
 from curation.synth.budget import OVER_BUDGET
 from curation.synth.generated import own_text
-from curation.synth.judgement import pair_text, read_grade
+from curation.synth.judgement import pair_text, read_grade, room_of
 from curation.synth.prompts import Prompt, load_judge
 from curation.synth.requests import best_answers, request_id, sampling
 from curation.synth.sourced import with_sources
@@ -73,11 +73,19 @@ def identity(conf: RunConfig) -> dict[str, str]:
     """The judge's hash and the version of its prompt: they decide beside the settings.
 
     Raises:
-        EnvironmentFault: the judge is not on this machine.
+        EnvironmentFault: the judge is not on this machine, or has no chat template.
+        ConfigError: its context is too short for a source and a text.
     """
     if not conf.judge.enabled:
         return {}
-    return {"prompt": load_judge().version, "model": model_print(model_folder(conf.judge.model))}
+    folder, prompt = model_folder(conf.judge.model), load_judge()
+    room_of(prompt, load_chat_tokenizer(folder), most_tokens(prompt, conf.judge))
+    return {"prompt": prompt.version, "model": model_print(folder)}
+
+
+def most_tokens(prompt: Prompt, conf: JudgeConfig) -> int:
+    """Tokens that a question may have: what the prompt says, and the context beside the answer."""
+    return min(prompt.max_input_tokens, conf.max_model_tokens - prompt.max_output_tokens)
 
 
 def _planned(beside: DataFrame, conf: JudgeConfig) -> DataFrame:
@@ -111,10 +119,8 @@ def question(
         tokenizer: Its tokenizer.
         model: Hash of its weights.
     """
-    cap = prompt.max_output_tokens
-    most = min(prompt.max_input_tokens, conf.max_model_tokens - cap)
-    own = own_text(row["text"], row["source"])
-    text = pair_text(row["source"], own, prompt, tokenizer, most)
+    cap, own = prompt.max_output_tokens, own_text(row["text"], row["source"])
+    text = pair_text(row["source"], own, prompt, tokenizer, most_tokens(prompt, conf))
     return {
         "request_id": request_id(prompt, conf, model, cap, row["synthetic_id"], 0, text),
         "stage": prompt.stage,

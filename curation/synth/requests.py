@@ -40,12 +40,15 @@ def identity(conf: RunConfig) -> dict[str, str]:
     """The generator's hash and the versions of the prompts: they decide beside the settings.
 
     Raises:
-        ConfigError: a prompt is unknown.
-        EnvironmentFault: the generator is not on this machine.
+        ConfigError: a prompt is unknown, or the generator's chat template leaves it no room.
+        EnvironmentFault: the generator is not on this machine, or has no chat template.
     """
-    generator = model_print(model_folder(conf.synth.model))
+    folder = model_folder(conf.synth.model)
+    generator, tokenizer = model_print(folder), load_chat_tokenizer(folder)
     prompts = (*chosen_prompts("s06_rephrase", conf.synth.tasks),
                *chosen_prompts("s07_dialogue", conf.synth.styles))  # fmt: skip
+    for prompt in prompts:
+        _room(prompt, tokenizer)  # found out before anything is written, not by a worker
     return {prompt.name: prompt.version for prompt in prompts} | {"model": generator}
 
 

@@ -2,12 +2,13 @@
 
 import pytest
 
-from curation.config import JudgeConfig
+from curation.config import JudgeConfig, RunConfig
+from curation.errors import ConfigError
 from curation.model_store import model_folder
 from curation.synth.backends.fake import FakeBackend
 from curation.synth.backends.protocol import ChatRequest
 from curation.synth.judgement import pair_text, read_grade
-from curation.synth.judging import question
+from curation.synth.judging import identity, question
 from curation.synth.prompts import all_prompts, load_judge, load_prompts, render
 from curation.synth.tokenizer import load_chat_tokenizer
 
@@ -72,6 +73,13 @@ def test_of_two_long_texts_each_keeps_half_and_of_one_the_rest(tokenizer):
     shown = pair_text("water " * 4_000, "pond " * 4, JUDGE, tokenizer, 2_000)
     assert shown.count("pond") == 4
     assert shown.count("water") > 1_000
+
+
+def test_a_context_too_short_for_two_texts_is_refused_before_anything_is_asked(tokenizer):
+    short = {"enabled": True, "max_model_tokens": 384}
+    with pytest.raises(ConfigError, match=r"judge\.max_model_tokens: a chat of 376 tokens leaves"):
+        identity(RunConfig(judge=short))
+    assert identity(RunConfig(judge={"enabled": True}))["prompt"] == JUDGE.version
 
 
 ROW = {

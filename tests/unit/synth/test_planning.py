@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_chat_tokenizer import TEMPLATE, byte_tokenizer
 
-from curation.config import SynthConfig
+from curation.config import RunConfig, SynthConfig
 from curation.errors import ConfigError
 from curation.schemas import REQUESTS
 from curation.synth.prompts import load_prompts, render
-from curation.synth.requests import CHUNK_TOKENS, _parts, _planned, output_cap
+from curation.synth.requests import CHUNK_TOKENS, _parts, _planned, identity, output_cap
 from curation.synth.tokenizer import ChatTokenizer
 
 CHAT = ChatTokenizer(byte_tokenizer(), TEMPLATE, {})
@@ -63,6 +63,16 @@ def test_a_cap_that_leaves_no_room_is_a_fault_and_not_a_page_without_requests():
     # All styles have the same chunks, or the longest of a chunk could not be told.
     with pytest.raises(ConfigError, match=rf"debate\.md: .* needs {CHUNK_TOKENS}"):
         texts("A heron wades.", prompt_of("debate", CHUNK_TOKENS - 1))
+
+
+def test_a_template_without_room_is_found_before_anything_is_written(tmp_path):
+    """As `curation run` asks for the identity of a stage: with no document at hand."""
+    settings = {"model": str(tmp_path), "tasks": ["distill"], "styles": ["debate"]}
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "tokenizer.json").write_text(byte_tokenizer().to_str())
+    (tmp_path / "chat_template.jinja").write_text(TEMPLATE + "be good " * 400)
+    with pytest.raises(ConfigError, match=r"distill\.md: max_input_tokens \d+ leaves -\d+"):
+        identity(RunConfig(synth=settings))
 
 
 def test_documents_under_the_least_length_are_left_alone_and_those_at_it_are_not():
