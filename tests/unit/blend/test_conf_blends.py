@@ -6,13 +6,15 @@ import pytest
 
 from curation.config import load_config
 from curation.errors import ConfigError
+from models.recipes.blends import GENERAL, general_blend
 
 BLENDS = sorted(Path("conf/blends").glob("*.yaml"))
 ONE_T = {"books-and-patents": 0.09, "papers": 0.09, "code": 0.05, "conversational": 0.03,
          "wikipedia": 0.01}  # fmt: skip
-GENERAL = {"common-crawl": 12.0, "books": 10.7, "news": 4.0, "papers": 13.4, "encyclopedia": 9.1,
-           "legal": 1.8, "finance": 4.0, "misc": 14.9, "multilingual": 15.0,
-           "code": 15.0}  # fmt: skip
+REUSE = {"reuse-pretraining": "pretraining", "reuse-reweight-domains": "reweight_domains",
+         "reuse-pretraining-hq-web": "pretraining_hq_web", "reuse-no-web": "no_web",
+         "reuse-general": GENERAL}  # fmt: skip
+"""Files, and the blends of `models/recipes/reuse_blends.yaml` that they are."""
 
 
 def loaded(name, **settings):
@@ -54,11 +56,25 @@ def test_the_phases_leave_out_what_the_paper_leaves_out():
     assert "corpus=common-crawl" not in second
 
 
-def test_minds_blend_and_those_of_reuse():
+def test_minds_blend_is_that_of_the_spec():
     assert by_corpus("mind") == {"mind": 0.33, "common-crawl": 0.66, "code": 0.01}
-    general = {name: part / 99.9 for name, part in GENERAL.items()}
-    assert by_corpus("reuse-general") == pytest.approx(general, abs=1e-8)
-    asked = {name: 0.9 * part for name, part in general.items()} | {"qa": 0.1}
+
+
+def reuse(blend):
+    """Shares of a blend of the recipe by corpus; its web is Common Crawl."""
+    named = {"web": "common-crawl", "hq_web": "common-crawl"}
+    return {named.get(name, name): share for name, share in general_blend(blend).items()}
+
+
+@pytest.mark.parametrize(("name", "blend"), REUSE.items())
+def test_the_five_blends_of_reuse_are_those_of_the_recipe(name, blend):
+    assert by_corpus(name) == pytest.approx(reuse(blend), abs=1e-8)
+    takes_high = "corpus=common-crawl,quality=high" in loaded(name).weights
+    assert takes_high == ("hq_web" in general_blend(blend))
+
+
+def test_the_second_blend_of_reuse_is_nine_tenths_of_the_first():
+    asked = {name: 0.9 * part for name, part in reuse(GENERAL).items()} | {"qa": 0.1}
     assert by_corpus("reuse-qa") == pytest.approx(asked, abs=1e-8)
 
 
