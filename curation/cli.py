@@ -47,7 +47,7 @@ from curation.synth.plan import plan_tasks, write_plan
 from curation.takedown.command import Takedown, take_down
 from curation.takedown.selectors import selectors
 from models.train.folder import (
-    check_packages,
+    check_train,
     is_trained,
     manifest_path,
     mark_trained,
@@ -297,7 +297,7 @@ def _check(conf: RunConfig, stages: tuple[Stage, ...], *, train: bool) -> None:
     check_ready(conf, stages)
     check_input(conf, stages)
     if train:
-        check_packages()
+        check_train(conf)
         if not stages:
             read_sources(conf.train, manifest_path(conf))
 

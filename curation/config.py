@@ -947,6 +947,11 @@ class TrainConfig(Section):
             idle.append("phases")
         if idle:
             raise ValueError(f"{idle[0]}: without effect under schedule {self.schedule}")
+        if self.spike_factor and self.spike_window >= self.n_steps:
+            raise ValueError(
+                f"spike_window: {self.spike_window} steps are never taken before the last of "
+                f"{self.n_steps}, so that no spike would be seen"
+            )
         starts = [phase.start_frac for phase in self.phases]
         if starts and (starts[0] != 0.0 or sorted({*starts}) != starts):
             raise ValueError(f"phases: start_frac must be 0 at first, then ascend, found {starts}")

@@ -165,7 +165,7 @@ def _run(conf: RunConfig, rows: Sequence[tuple[Arm, Row]], out: Path) -> None:
 def _train_all(conf: RunConfig, rows: Sequence[tuple[Arm, Row]], out: Path, ranks: Ranks) -> None:
     from models.train.loop import train
 
-    table = {arm.name: row for arm, row in rows}
+    table = _known(out) | {arm.name: row for arm, row in rows}
     for arm, row in rows:
         if not row.left_out:
             own = arm.settings(conf.train)
@@ -178,6 +178,13 @@ def _train_all(conf: RunConfig, rows: Sequence[tuple[Arm, Row]], out: Path, rank
             _write(list(table.values()), out)
     if ranks.is_first:
         sys.stdout.write(to_markdown(list(table.values())))
+
+
+def _known(out: Path) -> dict[str, Row]:
+    """Rows of arms that earlier commands have run, by name."""
+    file = out / "ablation.json"
+    found = json.loads(file.read_text("utf-8")) if file.is_file() else []
+    return {row["arm"]: Row(**row) for row in found}
 
 
 def _write(rows: Sequence[Row], out: Path) -> None:

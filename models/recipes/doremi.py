@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -32,12 +33,19 @@ from transformers import PreTrainedModel
 
 from curation.blend.doremi import Floats, excess_losses, mean_shares, updated_shares
 from curation.config import PhaseConfig, TrainConfig, fingerprint, load_config, overrides
-from curation.errors import ConfigError, InputError, reported
+from curation.errors import ConfigError, InputError, TrainingDiverged, reported
 from curation.lock import locked
 from curation.tokens.files import replacing
-from models.train.folder import check_packages, manifest_path, settings_of, sources_of
-from models.train.loop import HF_FOLDER, open_loader, train
-from models.train.model import MIXTURES, build_model
+from models.train.checkpoint import read_state
+from models.train.folder import (
+    MIXTURES,
+    check_packages,
+    manifest_path,
+    settings_of,
+    sources_of,
+)
+from models.train.loop import HF_FOLDER, lay_out, open_loader, train
+from models.train.model import build_model
 from models.train.optim import build_optimizer, learning_rate, set_learning_rate
 from models.train.sources import Source
 from models.train.step import DTYPES, Batch, split_batch, token_loss
@@ -80,7 +88,12 @@ class Proxy:
         self._optimizer.zero_grad()
         for one in np.unique(source).tolist():
             self._add_gradient(samples[source == one], float(shares[one]))
-        torch.nn.utils.clip_grad_norm_(self._model.parameters(), conf.max_grad_norm)
+        norm = torch.nn.utils.clip_grad_norm_(self._model.parameters(), conf.max_grad_norm)
+        if not math.isfinite(float(norm)):
+            raise TrainingDiverged(
+                f"DoReMi: gradient norm of the proxy is {float(norm)} at step {number}; lower "
+                "train.learning_rate"
+            )
         self._optimizer.step()
         self.path.append(shares.tolist())
 
@@ -167,10 +180,11 @@ def find_shares(
     Raises:
         ConfigError: there are fewer than two sources, or `conf` is of another schedule than these.
         InputError: `out` holds a proxy of other settings or other tokens.
-        TrainingDiverged: of the reference.
+        TrainingDiverged: of reference or proxy; here no step is skipped but by the reference.
     """
     _check(conf)
     train(conf, own, out / REFERENCE)
+    lay_out(conf, sources, out / REFERENCE, is_new=False)  # what a finished run no longer needs
     reference = build_model(
         conf.model_copy(update={"init_from": str(out / REFERENCE / HF_FOLDER)}),
         next(iter(sources.values())).manifest,
@@ -195,6 +209,8 @@ def _check(conf: TrainConfig) -> None:
         )
     if conf.schedule == "continued":
         raise ConfigError("train.schedule: DoReMi has one blend; use cosine or wsd")
+    if conf.backend != "transformers":
+        raise ConfigError(f"train.backend: DoReMi takes transformers, not {conf.backend}")
     if conf.architecture in MIXTURES:
         raise ConfigError(f"train.architecture: DoReMi takes dense models, not {conf.architecture}")
 
@@ -202,7 +218,7 @@ def _check(conf: TrainConfig) -> None:
 def _resume(proxy: Proxy, path: Path, mark: str) -> None:
     if not path.is_file():
         return
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    state = read_state(path)
     if state["settings"] != mark:
         raise InputError(f"{path}: of other settings or other tokens; name another --out")
     proxy.load_state_dict(state)
@@ -232,7 +248,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sources = sources_of(conf)
         with locked(str(options.out)):
             weights = find_shares(conf.train, sources, manifest_path(conf), options.out)
-        lines = [f"  {name}: {share:.4f}" for name, share in weights.items()]
+        lines = [f"  {name}: {share:.9f}" for name, share in weights.items()]
         sys.stdout.write("\n".join(["weights:", *lines]) + "\n")
 
 

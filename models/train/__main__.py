@@ -17,7 +17,7 @@ from curation.config import RunConfig, load_config, overrides
 from curation.errors import reported
 from curation.lock import locked
 from models.train.folder import (
-    check_packages,
+    check_train,
     manifest_path,
     mark_trained,
     model_folder,
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     with reported():
         conf = load_config(options.conf, overrides(options.overrides, out=options.out))
-        check_packages()
+        check_train(conf)
         sources_of(conf)  # before anything is written
         from models.train.parallel import open_ranks
 

@@ -63,13 +63,22 @@ def load_checkpoint(path: Path, settings: Settings) -> Checkpoint:
     return Checkpoint(**state)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_state(path: Path) -> Any:
+    """What `torch.save` has put into `path`, on the CPU.
+
+    Raises:
+        InputError: it is damaged.
+    """
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True)
     # What torch raises for a zip cut short, for another pickle, and for an empty file.
     except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
         summary = " ".join(str(error).split())[:200]
         raise InputError(f"{path}: damaged: {summary}; delete it to train anew") from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    state = read_state(path)
     expected = {"fingerprint", *(field.name for field in fields(Checkpoint))}
     if not isinstance(state, dict) or set(state) != expected:
         found = sorted(map(str, state)) if isinstance(state, dict) else type(state).__name__

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
 from curation.config import RunConfig, TrainConfig, fingerprint
-from curation.errors import EnvironmentFault, InputError
+from curation.errors import ConfigError, EnvironmentFault, InputError
 from curation.tokens.files import sha256_of
 from curation.tokens.manifest import Manifest
+from models.train.phases import plan_of, tokens_per_step
 from models.train.sources import Source, read_sources
+
+_LOGGER = logging.getLogger(__name__)
 
 IDENTITY = "identity"
 """File that says which settings and shards the model is of."""
@@ -18,7 +23,12 @@ TRAINED = "finished"
 """File that says that the training has come to the end."""
 CHECKPOINT = "checkpoint.pt"
 
-_NOT_DECIDING = {"checkpoint_every", "recompute", "compile", "parallel", "sources"}
+MIXTURES = ("mixtral", "qwen3_moe")
+"""Architectures of experts, of which a token goes through a few."""
+_NOT_DECIDING = {
+    "checkpoint_every", "recompute", "compile", "parallel", "sources", "device", "init_from",
+    "max_skipped",
+}  # fmt: skip
 Settings = dict[str, object]
 """Settings of a training run as JSON, with the fingerprint of its tokens by source."""
 
@@ -36,6 +46,60 @@ def check_packages() -> None:
         )
 
 
+def check_train(conf: RunConfig) -> None:
+    """Find what would stop the training before a model is set aside for it, or a stage is run.
+
+    Raises:
+        EnvironmentFault: a package is missing, or the GPU that is asked for.
+        InputError: `init_from` is no model's folder.
+        ConfigError: the ranks cannot share a batch, `init_from` is the folder that is trained in,
+            or a phase has no step.
+    """
+    check_packages()
+    train = conf.train
+    check_batch(train.batch_size, train.micro_batch_size, int(os.environ.get("WORLD_SIZE", "1")))
+    if train.schedule == "continued":
+        plan_of(train).switch_step(tokens_per_step(train))
+    if train.init_from:
+        _check_first_weights(Path(train.init_from).expanduser(), model_folder(conf))
+    if train.device == "cuda":
+        _check_gpu()
+
+
+def check_batch(batch_size: int, micro_batch_size: int, n_ranks: int) -> None:
+    """Refuse a batch that the ranks cannot share evenly.
+
+    Raises:
+        ConfigError: it is not a multiple of ranks times micro-batch.
+    """
+    if batch_size % (n_ranks * micro_batch_size):
+        raise ConfigError(
+            f"train.batch_size: {batch_size} is no multiple of {n_ranks} ranks times "
+            f"micro_batch_size {micro_batch_size}"
+        )
+
+
+def _check_first_weights(folder: Path, own: Path) -> None:
+    if folder.absolute().is_relative_to(own.absolute()):
+        raise ConfigError(
+            f"train.init_from: {folder} is the model that this run trains, and would be set aside; "
+            "name another --out, with train.sources for its shards"
+        )
+    if not (folder / "config.json").is_file():
+        raise InputError(f"train.init_from: {folder} has no config.json; name a model's folder")
+
+
+def _check_gpu() -> None:
+    from torch import cuda
+
+    rank = int(os.environ.get("LOCAL_RANK", "0"))
+    if cuda.device_count() <= rank:
+        raise EnvironmentFault(
+            f"train.device is cuda, but torch sees {cuda.device_count()} GPUs for rank {rank}; "
+            "set it to cpu, or start fewer ranks"
+        )
+
+
 def manifest_path(conf: RunConfig) -> Path:
     """The manifest of the run's shards."""
     return Path(conf.out, "tokens", "manifest.json")
@@ -49,10 +113,11 @@ def model_folder(conf: RunConfig) -> Path:
 def settings_of(conf: TrainConfig, sources: Mapping[str, Source]) -> Settings:
     """All that decides the weights: settings, and a fingerprint of each source's tokens.
 
-    How often checkpoints are written is no part of it, nor where the shards lie, nor what changes
-    results by rounding only.
+    How often checkpoints are written is no part of it, nor where shards and first weights lie, nor
+    what changes results by rounding only; in a mixture, micro-batches change more.
     """
-    settings: Settings = conf.model_dump(mode="json", exclude=_NOT_DECIDING)
+    idle = _NOT_DECIDING | (set() if conf.architecture in MIXTURES else {"micro_batch_size"})
+    settings: Settings = conf.model_dump(mode="json", exclude=idle)
     if conf.init_from:
         settings["init_weights"] = fingerprint(_weights(Path(conf.init_from).expanduser()))
     tokens = {name: fingerprint(source.manifest) for name, source in sources.items()}
@@ -108,7 +173,9 @@ def open_folder(conf: RunConfig) -> Path:
     folder = model_folder(conf)
     mark, aside = folder / IDENTITY, folder.with_name(f"model-{identity}")
     if mark.is_file() and mark.read_text() != identity:
-        folder.rename(folder.with_name(f"model-{mark.read_text()}"))
+        kept = folder.with_name(f"model-{mark.read_text()}")
+        _LOGGER.warning("%s: of other settings or other tokens; kept as %s", folder, kept.name)
+        folder.rename(kept)
     if not folder.exists() and aside.is_dir():
         aside.rename(folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
@@ -30,13 +31,13 @@ from models.train.checkpoint import (
 )
 from models.train.data import SampleLoader, TokenStream, join, open_stream
 from models.train.evaluate import Evaluation, evaluate, held_out_batches
-from models.train.folder import CHECKPOINT, Settings, settings_of
+from models.train.folder import CHECKPOINT, Settings, check_batch, settings_of
 from models.train.log import StepRecord, append_record, cut_log, sync_log
 from models.train.mfu import mfu
 from models.train.model import build_model
 from models.train.optim import build_optimizer, learning_rate, set_learning_rate
 from models.train.packed import open_unpacked, unpack
-from models.train.parallel import Ranks, check_batch
+from models.train.parallel import Ranks
 from models.train.phases import phases_of, tokens_per_step
 from models.train.shard import State, load_model, load_optimizer, shard, whole_state
 from models.train.sources import OWN, Source, read_sources
@@ -135,14 +136,14 @@ def train(
             last loss is not finite; the last checkpoint stays good.
     """
     _check(conf)
-    check_batch(conf.batch_size, conf.micro_batch_size, ranks)
+    check_batch(conf.batch_size, conf.micro_batch_size, ranks.size)
     sources = read_sources(conf, manifest_path)
     settings, path = settings_of(conf, sources), out / CHECKPOINT
     checkpoint = load_checkpoint(path, settings) if path.is_file() else None
     if checkpoint is None or checkpoint.step < conf.n_steps:
         ranks.wait()  # none writes before all have read
         if ranks.is_first:
-            _lay_out(conf, sources, out, is_new=checkpoint is None)
+            lay_out(conf, sources, out, is_new=checkpoint is None)
         ranks.wait()
         run = _prepare(conf, sources, out, settings, ranks)
         checkpoint = _advance(run, checkpoint, out, on_step or (lambda record: None))
@@ -168,7 +169,7 @@ def _check(conf: TrainConfig) -> None:
         check_megatron(conf)
 
 
-def _lay_out(conf: TrainConfig, sources: Mapping[str, Source], out: Path, *, is_new: bool) -> None:
+def lay_out(conf: TrainConfig, sources: Mapping[str, Source], out: Path, *, is_new: bool) -> None:
     """See that the shards are what their manifests say, and that they can be mapped."""
     suffixes: tuple[Suffix, ...] = ("bin", "idx") if conf.data_format == "bin" else ("parquet",)
     for source in sources.values() if is_new else ():
@@ -281,8 +282,8 @@ def _check_sound(run: _Run, record: StepRecord, last_checkpoint: int) -> None:
     kept = f"the checkpoint of step {last_checkpoint}" if last_checkpoint else "no checkpoint yet"
     raise TrainingDiverged(
         f"steps {first} to {record.step} could not be taken (loss {record.loss:g}, gradient norm "
-        f"{record.grad_norm:g} at the last), {why}; there is {kept}: lower "
-        "train.learning_rate, or look at what these steps read"
+        f"{record.grad_norm:g} at the last), {why}; there is {kept}: look at what these steps "
+        "read, raise train.max_skipped, or begin anew with a lower train.learning_rate"
     )
 
 
@@ -315,7 +316,11 @@ def _export(model: PreTrainedModel, state: State, folder: Path) -> None:
     disable_progress_bar()  # type: ignore[no-untyped-call, unused-ignore]
     tied = model.all_tied_weights_keys  # the same as others, and not to be saved twice
     kept = {name: value for name, value in state.items() if name not in tied}
-    model.save_pretrained(folder, state_dict=kept)
+    unfinished = folder.with_name(f"{folder.name}.unfinished")
+    for old in (unfinished, folder):
+        shutil.rmtree(old, ignore_errors=True)
+    model.save_pretrained(unfinished, state_dict=kept)
+    unfinished.rename(folder)
 
 
 def _step(run: _Run, step: int) -> StepRecord:

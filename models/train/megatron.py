@@ -63,7 +63,8 @@ class MegatronModel(nn.Module):
         """The same model as `model`, whose weights are copied.
 
         Raises:
-            ConfigError: its architecture is not one of `ARCHITECTURES`.
+            ConfigError: its architecture is not one of `ARCHITECTURES`, or it has more than the
+                plain shape of one.
         """
         super().__init__()
         self.config = model.config
@@ -71,6 +72,10 @@ class MegatronModel(nn.Module):
             raise ConfigError(
                 f"train.backend megatron takes {', '.join(ARCHITECTURES)}, not "
                 f"{self.config.model_type}"
+            )
+        if strange := _strange(self.config):
+            raise ConfigError(
+                f"train.backend megatron: {strange}, which only transformers computes"
             )
         self.gpt = _gpt(self.config)
         self.load_state_dict(model.state_dict())
@@ -117,6 +122,19 @@ class MegatronModel(nn.Module):
         loader: Any = AutoModelForCausalLM
         with torch.device("meta"):
             return cast(PreTrainedModel, loader.from_config(self.config))
+
+
+def _strange(config: PretrainedConfig) -> str:
+    """What a loaded model has that `_shape` does not; empty: nothing."""
+    window = getattr(config, "sliding_window", None)
+    has_window = getattr(config, "use_sliding_window", True) and window is not None
+    found = {
+        "scaled rotary positions": config.rope_parameters.get("rope_type", "default") != "default",
+        f"a window of {window}": has_window and window < config.max_position_embeddings,
+        f"activation {config.hidden_act}": config.hidden_act != "silu",
+        "biases": any(getattr(config, name, False) for name in ("attention_bias", "mlp_bias")),
+    }
+    return next((name for name, is_so in found.items() if is_so), "")
 
 
 def _gpt(config: PretrainedConfig) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import torch
 from safetensors import SafetensorError
@@ -14,6 +14,7 @@ from curation.config import TrainConfig
 from curation.errors import InputError
 from curation.tokens.files import sha256_of
 from curation.tokens.manifest import Manifest
+from models.train.folder import MIXTURES
 from models.train.step import is_mixture
 
 _OF_ARCHITECTURE: dict[str, dict[str, Any]] = {
@@ -21,8 +22,8 @@ _OF_ARCHITECTURE: dict[str, dict[str, Any]] = {
     "mistral": {"sliding_window": None},
 }
 """What a class has of its own by default and we do not want."""
-MIXTURES = ("mixtral", "qwen3_moe")
-"""Architectures of experts, of which a token goes through a few."""
+ARCHITECTURES: tuple[str, ...] = get_args(TrainConfig.model_fields["architecture"].annotation)
+"""Model types whose loss is that of head times last hidden state, as `step.losses` has it."""
 
 
 def build_model(conf: TrainConfig, manifest: Manifest) -> PreTrainedModel:
@@ -42,6 +43,7 @@ def build_model(conf: TrainConfig, manifest: Manifest) -> PreTrainedModel:
     # Not `model.to`: transformers wraps it in a way that hides its type.
     nn.Module.to(model, conf.device)
     model.train(True)
+    model.config.tokenizer_sha256 = manifest.tokenizer_sha256  # goes with the finished model
     if is_mixture(model):
         # Theirs is the number of experts a token goes through where the load is even, not 1.
         model.config.router_aux_loss_coef = conf.aux_loss_coef / model.config.num_experts_per_tok
@@ -124,7 +126,8 @@ def read_model(folder: Path, where: str) -> PreTrainedModel:
     """The causal model in `folder`, float32, on the CPU; messages begin with `where`.
 
     Raises:
-        InputError: there is none, a file is damaged, or the weights are of another model.
+        InputError: there is none, a file is damaged, the weights are of another model, or its
+            class is none of ARCHITECTURES.
     """
     if not (folder / "config.json").is_file():
         raise InputError(f"{where} has no config.json; name a model's folder, e.g. OUT/model/hf")
@@ -136,6 +139,11 @@ def read_model(folder: Path, where: str) -> PreTrainedModel:
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         said = " ".join(str(error).split())[:300]
         raise InputError(f"{where}: {said}") from error
+    if model.config.model_type not in ARCHITECTURES:
+        # Others scale or cap their logits, or add to them: their loss would be another one.
+        raise InputError(
+            f"{where}: a {model.config.model_type}; taken are {', '.join(ARCHITECTURES)}"
+        )
     if absent := sorted(told["missing_keys"]):
         raise InputError(f"{where}: the weights are of another model: they lack {absent[0]}")
     return cast(PreTrainedModel, model)
@@ -150,9 +158,12 @@ def _check_fits(
         InputError: its tokenizer, its vocabulary or its positions do not fit.
     """
     where, tokenizer = f"train.init_from: {folder}", folder / "tokenizer.json"
-    if tokenizer.is_file() and sha256_of(tokenizer) != manifest.tokenizer_sha256:
+    known = getattr(config, "tokenizer_sha256", manifest.tokenizer_sha256)
+    if tokenizer.is_file():
+        known = sha256_of(tokenizer)
+    if known != manifest.tokenizer_sha256:
         raise InputError(
-            f"{where}: its tokenizer.json is not {manifest.tokenizer}, with which the shards were "
+            f"{where}: its tokenizer is not {manifest.tokenizer}, with which the shards were "
             "made; run s09 with tokens.tokenizer set to that folder"
         )
     if config.vocab_size < manifest.vocabulary_size:

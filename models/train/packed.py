@@ -39,12 +39,22 @@ def unpack(manifest: Manifest, folder: Path, into: Path) -> None:
 
 
 def open_unpacked(manifest: Manifest, into: Path) -> tuple[TokenArray, ...]:
-    """The tokens of each shard, memory-mapped, from where `unpack` has put them."""
+    """The tokens of each shard, memory-mapped, from where `unpack` has put them.
+
+    Raises:
+        InputError: a file was cut short.
+    """
     dtype = np.dtype(manifest.dtype).newbyteorder("<")
-    return tuple(
-        np.memmap(_flat(entry, into), dtype, mode="r") if entry.n_tokens else np.empty(0, dtype)
-        for entry in manifest.shards
-    )
+    return tuple(_opened(_flat(entry, into), entry, dtype) for entry in manifest.shards)
+
+
+def _opened(path: Path, entry: ShardEntry, dtype: np.dtype[Any]) -> TokenArray:
+    found = path.stat().st_size // dtype.itemsize
+    if found != entry.n_tokens:
+        raise InputError(
+            f"{path}: {found} tokens, {entry.name} has {entry.n_tokens}; delete it to decode anew"
+        )
+    return np.memmap(path, dtype, mode="r") if found else np.empty(0, dtype)
 
 
 def _flat(entry: ShardEntry, into: Path) -> Path:

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +20,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
-from curation.errors import ConfigError
-
+_PATIENCE = timedelta(hours=12)
+"""For how long ranks wait for the first one, which alone checks the shards and writes."""
 _BUCKET_BYTES = 64 * 2**20
 """Gradients summed in one message: larger ones gain nothing, and all at once would double them."""
 
@@ -77,19 +78,6 @@ def gathered(tensor: Tensor) -> Tensor:
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
-def check_batch(batch_size: int, micro_batch_size: int, ranks: Ranks) -> None:
-    """Refuse a batch that the ranks cannot share evenly.
-
-    Raises:
-        ConfigError: it is not a multiple of ranks times micro-batch.
-    """
-    if batch_size % (ranks.size * micro_batch_size):
-        raise ConfigError(
-            f"train.batch_size: {batch_size} is no multiple of {ranks.size} ranks times "
-            f"micro_batch_size {micro_batch_size}"
-        )
-
-
 @contextmanager
 def open_ranks(device: str) -> Iterator[Ranks]:
     """The ranks that torchrun has started, joined for as long as this lasts; one without it."""
@@ -99,7 +87,7 @@ def open_ranks(device: str) -> Iterator[Ranks]:
         return
     if device == "cuda":
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-    dist.init_process_group("nccl" if device == "cuda" else "gloo")
+    dist.init_process_group("nccl" if device == "cuda" else "gloo", timeout=_PATIENCE)
     try:
         yield Ranks(dist.get_rank(), dist.get_world_size())
     finally:

@@ -16,6 +16,7 @@ import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -200,7 +201,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         check_packages()
         trained = load_trained(options.model, options.tokenizer, device=options.device)
         texts = read_texts(options.texts, by=options.by, text_field=options.text_field)
-        chosen = (one for n, one in enumerate(texts) if not options.limit or n < options.limit)
+        chosen = islice(texts, options.limit or None)
         found = perplexity(trained, chosen)
         if options.json:
             told = [asdict(one) for one in found]

@@ -10,7 +10,9 @@ from functools import partial
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard, register_fsdp_forward_method
 from torch.distributed.tensor import DTensor, distribute_tensor
 from transformers import PreTrainedModel
@@ -27,9 +29,11 @@ def shard(model: PreTrainedModel) -> None:
 
     Gradients are summed over the ranks, not averaged: each rank's loss is a part of the mean.
     """
+    # Of the model's device: torch would take the machine's GPU for a model on the CPU.
+    mesh = init_device_mesh(next(model.parameters()).device.type, (dist.get_world_size(),))
     for layer in decoder_layers(model):
-        fully_shard(layer)
-    fully_shard(model)
+        fully_shard(layer, mesh=mesh)
+    fully_shard(model, mesh=mesh)
     for module in model.modules():  # gloo has no sum with a factor, which is asked for otherwise
         if isinstance(module, FSDPModule):
             module.set_gradient_divide_factor(1.0)

@@ -7,13 +7,13 @@ stays high ends the run instead of becoming the rule.
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Sequence
 from statistics import median
 from typing import TypedDict
 
 from curation.config import TrainConfig
+from models.train.step import is_finite
 
 
 class SpikeState(TypedDict):
@@ -40,9 +40,7 @@ class SpikeGuard:
 
     def accepts(self, loss: float, grad_norm: float) -> bool:
         """Whether a step of this loss and gradient norm is to be taken."""
-        if not (math.isfinite(loss) and math.isfinite(grad_norm)):
-            return False
-        return not (
+        return is_finite(loss, grad_norm) and not (
             self._is_spike(grad_norm, self._grad_norms) or self._is_spike(loss, self._losses)
         )
 

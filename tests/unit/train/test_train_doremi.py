@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("torch", reason="no torch")
 
-from curation.config import TrainConfig
+from curation.config import BlendConfig, TrainConfig
 from curation.errors import ConfigError, InputError
 from models.recipes.doremi import find_shares, main
 from models.train.sources import read_sources
@@ -95,4 +95,6 @@ def test_the_command_prints_what_the_blend_takes(conf, tmp_path, capsys):
     main(["--conf", str(file), "--out", str(tmp_path / "out")])
     said = capsys.readouterr().out.splitlines()
     assert said[0] == "weights:"
-    assert [line.split(":")[0].strip() for line in said[1:]] == ["counting", "noise", "same"]
+    weights = {name.strip(): float(share) for name, share in (line.split(":") for line in said[1:])}
+    assert [*weights] == ["counting", "noise", "same"]
+    assert BlendConfig(weights=weights).weights == weights  # they sum to 1 as it wants them to

@@ -14,7 +14,8 @@ psutil = pytest.importorskip("psutil", reason="no psutil")
 pytest.importorskip("transformers", reason="no transformers")
 
 from curation.errors import ConfigError  # noqa: E402
-from models.train.parallel import Ranks, _buckets, check_batch  # noqa: E402
+from models.train.folder import check_batch  # noqa: E402
+from models.train.parallel import Ranks, _buckets  # noqa: E402
 
 CONF = """
 tokens: {tokenizer: toy, sequence_length: 16}
@@ -85,9 +86,9 @@ def test_ranks_share_a_step_without_gap_or_overlap():
 
 
 def test_a_batch_that_cannot_be_shared_is_refused():
-    check_batch(8, 2, Ranks(0, 4))
+    check_batch(8, 2, 4)
     with pytest.raises(ConfigError, match="8 is no multiple of 3 ranks times micro_batch_size 2"):
-        check_batch(8, 2, Ranks(0, 3))
+        check_batch(8, 2, 3)
 
 
 def test_gradients_go_together_up_to_a_size(monkeypatch):
