@@ -81,7 +81,9 @@ def grades_of(pairs: Sequence[Pair], conf: JudgeConfig) -> list[int | None]:
         )
         for number, pair in enumerate(pairs)
     ]
-    answers = {done.request_id: done for done in load_backend(conf, seed=17).generate(asked)}
+    answers = {
+        done.request_id: done for done in load_backend(conf, seed=conf.engine_seed).generate(asked)
+    }
     release()
     found = (answers[one.request_id] for one in asked)
     return [read_grade(done.text, done.finish_reason)[0] for done in found]

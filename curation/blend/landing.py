@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from curation.blend.published import PublishedFile, list_published, print_of, read_rows
-from curation.schemas import PUBLISHED, Table, column
+from curation.schemas import PUBLISHED, REJECTS, Table, column
 from curation.spark.batches import Kernel, map_batches
 from curation.spark.tables import small
 from curation.spark.work import Work
@@ -57,7 +57,11 @@ def _read(work: Work, files: list[PublishedFile]) -> DataFrame:
     tombstones = read_tombstones(work.store)
     if tombstones is None:
         return lines
-    gone = matched(lines, tombstones)
+    gone = matched(lines, tombstones).select("doc_id")
+    if work.store.exists(REJECTS):  # of a page that was taken down, by whatever name
+        rejects = work.store.read(REJECTS).where(F.col("reason") == TAKEN_DOWN)
+        gone = gone.unionAll(rejects.select("doc_id"))
+    gone = gone.distinct().withColumn("tombstone", F.lit(TAKEN_DOWN))
     is_gone = F.col("tombstone").isNotNull()
     return lines.join(gone, "doc_id", "left").withColumns({
         "drop_reason": F.when(is_gone, TAKEN_DOWN).otherwise(F.col("drop_reason")),

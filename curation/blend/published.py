@@ -28,6 +28,7 @@ NO_TEXT = "no_text"
 _PLACE = re.compile(r"(?:^|/)quality=([^/]+)/kind=([^/]+)/kind2=([^/]+)/[^/]+$")
 _CRAWL = re.compile(r"(.+)-part-[0-9]+\.")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_OUR_ID = re.compile(r"[0-9a-f]{32}")
 _BATCH_ROWS, _BATCH_CHARS = 512, 8_000_000
 
 
@@ -125,13 +126,15 @@ def _text(line: dict[str, Any], number: int, path: str) -> str:
     text = line.get("text")
     if not isinstance(text, str):
         raise InputError(f"{path}: line {number} has no `text`")
-    return text
+    return _paired(text)
 
 
 def _row(line: dict[str, Any], number: int, file: PublishedFile) -> dict[str, Any]:
     text = _text(line, number, file.path)
     record, url = _told(line, "warc_record_id"), _told(line, "url")
-    id_ = _told(line, "id") or _hash(f"{record}\0{url}\0{text}")
+    id_ = _told(line, "id")
+    if not _OUR_ID.fullmatch(id_):  # numbers of a file's own say nothing in another one
+        id_ = _hash("\0".join((*((file.corpus, id_) if id_ else ()), record, url, text)))
     spelled = normalized_url(url) if url else ""
     return {
         "id": id_, "doc_id": _hash(_whole_id(record)) if record else id_, "crawl": file.crawl,
@@ -145,7 +148,14 @@ def _row(line: dict[str, Any], number: int, file: PublishedFile) -> dict[str, An
 
 def _told(line: dict[str, Any], name: str) -> str:
     value = line.get(name)
-    return value if isinstance(value, str) else ""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return _paired(value) if isinstance(value, str) else ""
+
+
+def _paired(text: str) -> str:
+    """`text` with U+FFFD for half of a surrogate pair, which JSON may spell but no file holds."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _whole_id(record: str) -> str:

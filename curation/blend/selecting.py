@@ -302,12 +302,17 @@ def _chosen(work: Work, weighed: DataFrame, conf: BlendConfig) -> DataFrame:
         (row["pool"], row["stratum"]): row["count"] for row in small(rows.groupBy(*group).count())
     }
     parts = F.array(*[F.lit(number / N_BINS) for number in range(1, N_BINS)])
-    cuts = rows.groupBy(*group).agg(F.percentile_approx("key", parts, 10_000).alias("cuts"))
+    # Kept: approximate, they could be others when asked for again, and the quota another number.
+    cuts = rows.groupBy(*group).agg(
+        F.percentile_approx("key", parts, 10_000).alias("cuts")
+    ).localCheckpoint()  # fmt: skip
     number = F.size(F.filter("cuts", lambda cut: cut <= F.col("key")))
     binned = rows.join(F.broadcast(cuts), group).withColumn("bin", number).drop("cuts")
-    counts: dict[tuple[str, int], dict[int, int]] = {}
-    for row in small(binned.groupBy(*group, "bin").count()):
-        counts.setdefault((row["pool"], row["stratum"]), {})[row["bin"]] = row["count"]
+    of_bin = F.collect_list(F.struct("bin", "count"))
+    counted = binned.groupBy(*group, "bin").count().groupBy(*group).agg(
+        F.map_from_entries(of_bin).alias("bins")
+    )  # fmt: skip
+    counts = {(row["pool"], row["stratum"]): row["bins"] for row in small(counted)}
     quotas = group_quotas(sizes, conf)
     ends = [(*key, *end_of_quota(counts[key], quota)) for key, quota in quotas.items()]
     ended = binned.join(F.broadcast(work.store.make(ends, _ENDS)), group)

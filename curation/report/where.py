@@ -103,22 +103,30 @@ def _facts(run: Run, rank: int, manifest: Manifest) -> dict[str, str]:
         ("id", "copy", "quality", "kind", "kind2", "language"),
         f'FROM blend ORDER BY "order", id, copy LIMIT 1 OFFSET {rank}',
     )
-    if published := _published(run, blended["id"]):
-        return blended | published
+    if not _is_own(run, blended["id"]):
+        return blended | _published(run, blended["id"])
     made = _made(run, blended["id"]) if blended["kind"] == "synthetic" else {}
     doc_id = made.get("doc_id", blended["id"])
     columns = ("doc_id", "url", "crawl", "warc_file", "warc_offset", "record_id", "engine")
     return blended | made | _row(run, columns, "FROM pages WHERE doc_id = ? LIMIT 1", doc_id)
 
 
-def _published(run: Run, id_: str) -> dict[str, str]:
-    """The line that a published text is; empty where it is a text of the run's own."""
+def _is_own(run: Run, id_: str) -> bool:
+    """Whether a text is of the run's own crawl, and not of a published file alone."""
     if not run.has("published"):
-        return {}
+        return True
+    places = (("synthetic", "synthetic_id"), ("pages", "doc_id"))
+    queries = [
+        f"SELECT count(*) FROM {table} WHERE {key} = ?" for table, key in places if run.has(table)
+    ]
+    return any(run.rows(int, query, (id_,))[0] for query in queries)
+
+
+def _published(run: Run, id_: str) -> dict[str, str]:
+    """The line that a published text is."""
     columns = ("corpus", "crawl", "file", "line", "warc_record_id", "url")
     rest = "FROM published WHERE id = ? AND drop_reason IS NULL ORDER BY file, line LIMIT 1"
-    found = run.rows(int, "SELECT count(*) FROM published WHERE id = ?", (id_,))
-    return _row(run, columns, rest, id_) if found[0] else {}
+    return _row(run, columns, rest, id_)
 
 
 def _made(run: Run, synthetic_id: str) -> dict[str, str]:

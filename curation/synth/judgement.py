@@ -71,7 +71,9 @@ def _head(text: str, n_tokens: int, tokenizer: ChatTokenizer) -> str:
 
 
 _OF_FIVE = r"(?:\.0)?(?:\s*(?:/|out of)\s*5)?"
-_GRADE = re.compile(rf"grade\s*[:\uff1a]\s*\**\s*([1-5]){_OF_FIVE}(?![\d/]|[.,]\d)", re.IGNORECASE)
+_END = r"(?![\d/]|[.,]\d|\s*(?:[-\u2013\u2014]|to|or)\s*\d)"
+"""Not part of a longer number, nor of a range."""
+_GRADE = re.compile(rf"\bgrade\W{{0,6}}([1-5]){_OF_FIVE}{_END}", re.IGNORECASE)
 _BARE = re.compile(rf"\s*\**([1-5]){_OF_FIVE}\**[\s.]*")
 
 

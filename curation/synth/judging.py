@@ -53,6 +53,7 @@ def judge(work: Work) -> Account:
     """Ask for a grade of every text of `synthetic`; nothing where no judge is enabled."""
     made = work.read(SYNTHETIC)
     if not work.conf.judge.enabled:
+        work.write_stage(work.store.make([], REQUESTS), REQUESTS)
         work.write(work.store.make([], JUDGEMENTS), JUDGEMENTS)
         return Account(0, 0, {}, 0)
     sources = work.read(REQUESTS).where(F.col("stage") != work.stage.name)

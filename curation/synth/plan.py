@@ -154,7 +154,7 @@ class _Planner:
         ((tokens, seconds),) = self._run.rows(
             lambda *row: row,
             "SELECT coalesce(sum(n_output_tokens), 0), coalesce(sum(seconds), 0) "
-            "FROM generations WHERE model = ?",
+            "FROM generations WHERE model = ? AND stage <> 's07a_judge'",
             (self._conf.model,),
         )
         return float(tokens / seconds) if seconds else 0.0

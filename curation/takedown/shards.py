@@ -16,10 +16,11 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from curation.blend.stage import blend_path
+from curation.config import TokensConfig
 from curation.errors import InputError
 from curation.model_store import tokenizer_file
 from curation.schemas import BLEND, SHARDS, Table, column
@@ -28,6 +29,7 @@ from curation.spark.tables import Store, Txn, small
 from curation.takedown.files import remove_other_shards, shard_number, without_documents
 from curation.tokens.encode import load_encoder
 from curation.tokens.files import sha256_of
+from curation.tokens.fim import document_key
 from curation.tokens.manifest import Manifest, read_manifest, write_manifest
 from curation.tokens.megatron import read_indexed
 from curation.tokens.stage import tokens_folder
@@ -96,8 +98,7 @@ def _cut(store: Store, out: str, copies: DataFrame, manifest: Manifest) -> Shard
     places = places_in_shards(_ranks(blend, orders), manifest)
     folder = tokens_folder(out)
     texts = copies.select("order", "id", "copy", "text").orderBy("order", "id", "copy")
-    found = [row["text"] for row in small(texts.limit(COMPARED))]
-    if not _are_there(folder, places, found, manifest):
+    if not _are_there(folder, places, small(texts.limit(COMPARED)), manifest):
         return _dropped(manifest, "their tokens are not those of the blend's texts")
     return ShardPlan("cut", tuple(places), _n_tokens(folder, places))
 
@@ -133,17 +134,26 @@ def places_in_shards(ranks: Sequence[int], manifest: Manifest) -> list[tuple[str
 
 
 def _are_there(
-    folder: Path, places: Sequence[tuple[str, int]], texts: Sequence[str], manifest: Manifest
+    folder: Path, places: Sequence[tuple[str, int]], copies: Sequence[Row], manifest: Manifest
 ) -> bool:
-    """Whether the documents at the first of `places` are `texts`, by their tokens."""
+    """Whether the documents at the first of `places` are `copies` of the blend, by their tokens."""
     file = tokenizer_file(manifest.tokenizer)
     if sha256_of(file) != manifest.tokenizer_sha256:
         raise InputError(f"tokens: {file} is not the tokenizer that the shards were made with")
     encoder = load_encoder(str(file))
-    stored = {name: read_indexed(folder / name) for name, _ in places[: len(texts)]}
+    made_by = TokensConfig(tokenizer=manifest.tokenizer)
+    if manifest.fim_rate:
+        made_by = TokensConfig(
+            tokenizer=manifest.tokenizer, fim_rate=manifest.fim_rate,
+            fim_tokens=manifest.fim_tokens, seed=manifest.fim_seed,
+        )  # fmt: skip
+    texts = [row["text"] for row in copies]
+    keys = [document_key(row["id"], row["copy"]) for row in copies]
+    tokens = encoder.encode_documents(texts, keys, made_by)
+    stored = {name: read_indexed(folder / name) for name, _ in places[: len(copies)]}
     return all(
         np.array_equal(stored[name][number], [*ids, encoder.eod_id])
-        for (name, number), ids in zip(places, encoder.encode(list(texts)), strict=False)
+        for (name, number), ids in zip(places, tokens, strict=False)
     )
 
 

@@ -6,7 +6,7 @@ import functools
 from dataclasses import dataclass
 
 import numpy as np
-from tokenizers import Tokenizer
+from tokenizers import AddedToken, Tokenizer
 
 from curation.config import RunConfig, TokensConfig
 from curation.errors import ConfigError, InputError
@@ -67,12 +67,30 @@ def identity(conf: RunConfig) -> str:
 
     Raises:
         EnvironmentFault: the tokenizer is not on this machine.
-        ConfigError: it has no marks for fill in the middle, which the settings ask for.
+        ConfigError: fill in the middle is asked for, and it has no marks for it, or makes other
+            text of a word that is cut.
     """
     file = tokenizer_file(conf.tokens.tokenizer)
     if conf.tokens.fim_rate:
-        fim_tokens(load_encoder(str(file)).tokenizer, conf.tokens)
+        _check_fim(load_encoder(str(file)).tokenizer, conf.tokens)
     return sha256_of(file)
+
+
+_WORD = ("stream", "lined")
+"""A word in two, which some tokenizers would put a space between."""
+
+
+def _check_fim(tokenizer: Tokenizer, conf: TokensConfig) -> None:
+    marks = fim_tokens(tokenizer, conf)
+    if len({marks.prefix, marks.middle, marks.suffix}) < 3:
+        raise ConfigError(f"tokens.fim_tokens: three different marks, found {[*conf.fim_tokens]}")
+    parts = [tokenizer.encode(part, add_special_tokens=False).ids for part in _WORD]
+    said = tokenizer.decode([id_ for part in parts for id_ in part])
+    if said.strip() != "".join(_WORD):
+        raise ConfigError(
+            f"tokens.fim_rate: {conf.tokenizer} begins every piece with a space ({said!r}), which "
+            "no text has where a word is cut; take a tokenizer that works on bytes, or a rate of 0"
+        )
 
 
 def fim_tokens(tokenizer: Tokenizer, conf: TokensConfig) -> FimTokens:
@@ -91,6 +109,9 @@ def _mark(tokenizer: Tokenizer, name: str, of: str) -> int:
             f"tokens.fim_tokens: {of} has no {name}; name marks that it has, or set "
             "tokens.fim_rate to 0"
         )
+    if found in tokenizer.encode(name, add_special_tokens=False).ids:
+        # A mark that is not special, as of Qwen 2.5, would be one where a page spells it out, too.
+        tokenizer.add_special_tokens([AddedToken(name, special=True, normalized=False)])
     return found
 
 

@@ -44,6 +44,11 @@ class FimTokens:
     suffix: int
 
 
+def document_key(id_: str, copy: int) -> str:
+    """By which a copy of the blend is drawn: each copy of a document is cut elsewhere."""
+    return f"{id_}:{copy}"
+
+
 def cut_in_three(text: str, key: str, *, rate: float) -> Pieces | None:
     """The pieces of `text`; None for the share of 1 - `rate` that stays whole.
 

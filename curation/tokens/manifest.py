@@ -77,6 +77,10 @@ class Manifest(_Frozen):
     """How documents are put into packed rows."""
     fim_rate: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
     """Share of the documents that are in the order of fill in the middle."""
+    fim_tokens: tuple[str, ...] = ()
+    """Marks before prefix, middle and suffix; none where no document is in that order."""
+    fim_seed: int = 0
+    """Seed of what was cut, and where."""
     blend_fingerprint: str
     """Fingerprint of the blend."""
     n_documents: Count

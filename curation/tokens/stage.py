@@ -20,6 +20,7 @@ from curation.spark.tables import small
 from curation.spark.work import Work
 from curation.tokens.encode import load_encoder
 from curation.tokens.files import sha256_of
+from curation.tokens.fim import document_key
 from curation.tokens.manifest import Manifest, ShardEntry, write_manifest
 from curation.tokens.pack import append_eod
 from curation.tokens.shard import write_shard
@@ -85,7 +86,7 @@ def _texts(batch: pa.RecordBatch) -> list[str]:
 
 def _keys(batch: pa.RecordBatch) -> list[str]:
     ids, copies = batch["id"].to_pylist(), batch["copy"].to_pylist()
-    return [f"{id_}:{copy}" for id_, copy in zip(ids, copies, strict=True)]
+    return [document_key(id_, copy) for id_, copy in zip(ids, copies, strict=True)]
 
 
 def _finish(work: Work, folder: Path, n_rows: int) -> Account:
@@ -111,6 +112,8 @@ def _manifest(work: Work, shards: list[ShardEntry]) -> Manifest:
         sequence_length=conf.sequence_length,
         packing=conf.packing,
         fim_rate=conf.fim_rate,
+        fim_tokens=conf.fim_tokens if conf.fim_rate else (),
+        fim_seed=conf.seed if conf.fim_rate else 0,
         blend_fingerprint=fingerprint(work.conf.blend),
         n_documents=sum(s.n_documents for s in shards),
         n_tokens=sum(s.n_tokens for s in shards),

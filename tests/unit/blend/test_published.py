@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import re
 
 import pyarrow as pa
 import pytest
@@ -56,12 +57,31 @@ def test_a_line_of_nvidias_has_the_place_of_its_file_and_the_doc_id_of_its_recor
 
 
 def test_a_line_of_ours_keeps_its_id_and_one_without_a_record_is_its_own_document(tmp_path):
-    ours = {"text": "a", "id": "d1", "copy": 1, "language": "de"}
+    id_ = hashed("a text of ours")
+    ours = {"text": "a", "id": id_, "copy": 1, "language": "de"}
     [row] = rows(put(folder(tmp_path) / "books.jsonl", ours, codec=""), "books")
     assert [row[name] for name in ("id", "doc_id", "crawl", "corpus", "url", "host")] == [
-        "d1", "d1", "c0", "books", "", "",
+        id_, id_, "c0", "books", "", "",
     ]  # fmt: skip
     assert row["language"] == "de"
+
+
+def test_numbers_of_a_files_own_are_ids_within_its_corpus_and_can_be_taken_down(tmp_path):
+    path = put(
+        folder(tmp_path) / "a.jsonl", {"id": 5, "text": "a"}, {"id": 6, "text": "a"}, codec=""
+    )
+    found = [row for corpus in ("books", "code") for row in rows(path, corpus)]
+    assert len({row["id"] for row in found}) == 4
+    assert all(re.fullmatch("[0-9a-f]{32}", row["doc_id"]) for row in found)
+
+
+def test_half_of_a_surrogate_pair_is_mended_and_a_whole_one_is_read(tmp_path):
+    path = folder(tmp_path) / "a.jsonl"
+    path.parent.mkdir(parents=True)
+    path.write_text('{"text": "a \\ud83d b \\ud83d\\ude00", "url": "https://a.org/\\udc00"}\n')
+    [row] = rows(path)
+    assert row["text"] == "a \ufffd b \U0001f600"
+    assert row["url"] == "https://a.org/\ufffd"
 
 
 @pytest.mark.parametrize(("name", "codec"), [("a.jsonl.zst", "zstd"), ("a.jsonl.gz", "gzip"),

@@ -30,7 +30,7 @@ def cost(tokenizer, text):
         ("Grade: 4", 4), ("Grade:5", 5), ("grade : **3**", 3), ("4", 4), (" 2. ", 2),
         ("Grade: 4/5", 4), ("Grade: 3 out of 5. The text", 3), ("Grade: 4.0", 4),
         ("Grade\uff1a 2", 2), ("Grade: 4\nGrade: 4", 4), ("Sound. Grade: 1", 1),
-        ("Grade: 3, as the", 3),
+        ("Grade: 3, as the", 3), ("**Grade**: 4", 4), ("Grade 2", 2), ("Grade: 5 - good", 5),
     ],
 )  # fmt: skip
 def test_a_grade_is_read_however_it_is_put(raw, grade):
@@ -41,7 +41,8 @@ def test_a_grade_is_read_however_it_is_put(raw, grade):
 @pytest.mark.parametrize(
     "raw",
     ["", "Grade:", "Grade: 0", "Grade: 6", "Grade: 10", "Grade: 45", "Grade: 3.5", "Grade: 4,5",
-     "Grade: 2/10", "Grade: 2\nGrade: 5", "Grade: good", "5 apples"],
+     "Grade: 2/10", "Grade: 2\nGrade: 5", "Grade: good", "5 apples",
+     "Grade: 4 - 5", "Grade: 4 \u2013 5", "Grade: 1 to 5"],
 )  # fmt: skip
 def test_what_is_no_single_grade_is_none(raw):
     assert read_grade(raw, "stop") == (None, "unreadable")

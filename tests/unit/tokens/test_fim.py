@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tokenizers import Tokenizer, models, pre_tokenizers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 
 from curation.config import RunConfig, TokensConfig
 from curation.errors import ConfigError
@@ -48,12 +48,18 @@ def test_the_same_key_gives_the_same_draw_and_copies_differ():
     assert one == cut_in_three(TEXT, "17:d:0", rate=1.0) != other
 
 
-@pytest.fixture(scope="module")
-def tokenizer_json(tmp_path_factory):
-    """One token a byte, an end of documents, and the marks."""
+def bytewise():
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     made = Tokenizer(models.BPE({c: i for i, c in enumerate(alphabet)}, []))
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = decoders.ByteLevel()
+    return made
+
+
+@pytest.fixture(scope="module")
+def tokenizer_json(tmp_path_factory):
+    """One token a byte, an end of documents, and the marks."""
+    made = bytewise()
     made.add_special_tokens(["<|endoftext|>", *MARKS])
     path = tmp_path_factory.mktemp("tokenizer") / "tokenizer.json"
     made.save(str(path))
@@ -108,6 +114,39 @@ def test_marks_that_a_page_spells_out_are_text(tokenizer_json):
     encoder, (ids,) = encoded(tokenizer_json, [spelt])
     assert encoder.eod_id not in ids
     assert len(ids) == len(spelt)
+
+
+def test_marks_that_are_not_special_in_the_tokenizer_are_text_too(tmp_path):
+    """As those of Qwen 2.5, which are tokens wherever they stand."""
+    made = bytewise()
+    made.add_special_tokens(["<|endoftext|>"])
+    made.add_tokens([*MARKS])
+    made.save(str(tmp_path / "tokenizer.json"))
+    _, (whole, cut) = encoded(tmp_path / "tokenizer.json", ["a <fim_middle> b"] * 2, fim_rate=0.99)
+    middle = made.token_to_id("<fim_middle>")
+    assert [ids.tolist().count(middle) for ids in (whole, cut)] == [1, 1]
+
+
+def test_a_tokenizer_that_begins_pieces_with_a_space_is_refused(tmp_path):
+    made = Tokenizer(
+        models.BPE({c: i for i, c in enumerate("\u2581abcdefghijklmnopqrstuvwxyz")}, [])
+    )
+    made.normalizer = normalizers.Sequence(
+        [normalizers.Prepend("\u2581"), normalizers.Replace(" ", "\u2581")]
+    )
+    made.decoder = decoders.Metaspace()
+    made.add_special_tokens(["</s>", *MARKS])
+    made.save(str(tmp_path / "tokenizer.json"))
+    told = {"tokenizer": str(tmp_path / "tokenizer.json"), "fim_rate": 0.5}
+    with pytest.raises(ConfigError, match="begins every piece with a space"):
+        identity(RunConfig(tokens=told))
+    assert identity(RunConfig(tokens=told | {"fim_rate": 0.0}))
+
+
+def test_three_different_marks_are_wanted(tokenizer_json):
+    told = {"tokenizer": str(tokenizer_json), "fim_rate": 0.5, "fim_tokens": (MARKS[0],) * 3}
+    with pytest.raises(ConfigError, match="three different marks"):
+        identity(RunConfig(tokens=told))
 
 
 def test_a_tokenizer_without_the_marks_is_refused_before_anything_is_written():
