@@ -94,8 +94,26 @@ class Fitted:
     n_target: int
 
 
-def selected(work: Work, texts: DataFrame) -> tuple[DataFrame, int]:
-    """The `texts` that `blend.select` chooses, and how many it does not; writes its tables.
+@dataclass(frozen=True)
+class Selected:
+    """What was chosen of the texts, not written yet: the plan of the blend may still fail."""
+
+    texts: DataFrame
+    """Those chosen."""
+    n_others: int
+    told: DataFrame
+    """Rows of SELECTION."""
+    mix: DataFrame
+    """Rows of SELECTION_MIX."""
+
+    def write(self, work: Work) -> None:
+        """Put the tables of the selection in the place of the earlier ones."""
+        work.write(self.told, SELECTION)
+        work.write(self.mix, SELECTION_MIX)
+
+
+def selected(work: Work, texts: DataFrame) -> Selected:
+    """The `texts` that `blend.select` chooses, and what it says of all of them.
 
     Args:
         work: The unit.
@@ -108,13 +126,11 @@ def selected(work: Work, texts: DataFrame) -> tuple[DataFrame, int]:
     """
     conf = work.conf.blend.select
     if conf is None:
-        work.write(work.store.make([], SELECTION), SELECTION)
-        work.write(work.store.make([], SELECTION_MIX), SELECTION_MIX)
-        return texts, 0
+        none = (work.store.make([], table) for table in (SELECTION, SELECTION_MIX))
+        return Selected(texts, 0, *none)
     fitted = fit(work, texts, conf)
     weighed = _weighed(texts, fitted, conf).localCheckpoint()  # narrow: no text is in it
-    work.write(_chosen(work, weighed, work.conf.blend), SELECTION)
-    told = work.read(SELECTION)
+    told = _chosen(work, weighed, work.conf.blend).localCheckpoint()
     kept = texts.join(told.where("chosen").select("id"), "id", "left_semi")
     sizes = small(told.groupBy("source").agg(
         F.count(F.lit(1)).alias("n"), F.count_if("chosen").alias("n_chosen")
@@ -123,8 +139,8 @@ def selected(work: Work, texts: DataFrame) -> tuple[DataFrame, int]:
     near = _nearness(kept, fitted, conf, sum(n_chosen.values()))
     rows = [(row["source"], row["n"], row["n_chosen"], fitted.n_target, *near[row["source"]])
             for row in sizes]  # fmt: skip
-    work.write(work.store.make(rows, SELECTION_MIX), SELECTION_MIX)
-    return kept, sum(row["n"] - row["n_chosen"] for row in sizes)
+    n_others = sum(row["n"] - row["n_chosen"] for row in sizes)
+    return Selected(kept, n_others, told, work.store.make(rows, SELECTION_MIX))
 
 
 def fit(work: Work, texts: DataFrame, conf: SelectConfig) -> Fitted:

@@ -77,15 +77,16 @@ def blend(work: Work) -> Account:
     own = own_texts(work)
     texts = all_texts(work, own).withColumn("bucket", F.expr(source_sql(conf)))
     fit = condition(texts, conf.where, "blend.where") if conf.where else F.lit(True)
-    kept, n_not_selected = selected(work, texts.where(fit))
-    planned = plan(kept, conf)
-    counted = with_epochs(kept, planned, work).withColumn("copies", copies(conf.seed))
+    chosen = selected(work, texts.where(fit))
+    planned = plan(chosen.texts, conf)
+    chosen.write(work)
+    counted = with_epochs(chosen.texts, planned, work).withColumn("copies", copies(conf.seed))
     path = blend_path(work.conf.out)
     _write(with_copies(counted, conf.seed), path)
     written = _written(work, path)
     work.write(work.store.make(mix_rows(planned, written), BLEND_MIX), BLEND_MIX)
     n_unfit = texts.where(~fit).count() if conf.where else 0
-    told = {"not_wanted": n_unfit, "not_selected": n_not_selected}
+    told = {"not_wanted": n_unfit, "not_selected": chosen.n_others}
     reasons = {reason: n for reason, n in told.items() if n}
     if conf.published:
         reasons |= dropped_lines(work, own)

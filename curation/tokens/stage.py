@@ -86,7 +86,7 @@ def _texts(batch: pa.RecordBatch) -> list[str]:
 
 def _keys(batch: pa.RecordBatch) -> list[str]:
     ids, copies = batch["id"].to_pylist(), batch["copy"].to_pylist()
-    return [document_key(id_, copy) for id_, copy in zip(ids, copies, strict=True)]
+    return [document_key(str(id_), int(str(copy))) for id_, copy in zip(ids, copies, strict=True)]
 
 
 def _finish(work: Work, folder: Path, n_rows: int) -> Account:

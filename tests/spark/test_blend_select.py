@@ -55,8 +55,10 @@ def tables(spark, tmp_path_factory):
 def run(tables, spark, rows, n_partitions=2, **select):
     """Ids that are chosen, and rows of SELECTION by id."""
     frame = spark.createDataFrame(rows, TYPES).repartition(n_partitions)
-    kept, n_others = selected(tables.work(select=select), frame)
-    chosen = {row["id"] for row in kept.collect()}
+    work = tables.work(select=select)
+    found = selected(work, frame)
+    found.write(work)
+    n_others, chosen = found.n_others, {row["id"] for row in found.texts.collect()}
     told = {row["id"]: row for row in tables.store.read(SELECTION).collect()}
     assert chosen == {id_ for id_, row in told.items() if row["chosen"]}
     assert n_others == len(rows) - len(chosen)
@@ -167,6 +169,9 @@ def test_a_blend_of_what_was_selected(spark, tmp_path):
     assert (len(told), sum(told.values())) == (6, 3)
     assert {id_ for id_, *_ in tables.rows()} <= {id_ for id_, chosen in told.items() if chosen}
     assert tables.done.reasons["not_selected"] == 3
+    with pytest.raises(ConfigError):  # the tables stay those of the blend that stays
+        tables.blend(method="unimax", total_words=10**9)
+    assert tables.store.read(SELECTION).count() == 6
     tables.blend(where="quality = 'low'")
     assert tables.done.reasons == {"not_wanted": 4}
     assert {id_ for id_, *_ in tables.rows()} == {"d2", "d3"}
