@@ -28,7 +28,8 @@ NO_TEXT = "no_text"
 _PLACE = re.compile(r"(?:^|/)quality=([^/]+)/kind=([^/]+)/kind2=([^/]+)/[^/]+$")
 _CRAWL = re.compile(r"(.+)-part-[0-9]+\.")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_OUR_ID = re.compile(r"[0-9a-f]{32}")
+_OURS = "copy"
+"""Field of the lines that `curation publish` writes; their ids are those of a run."""
 _BATCH_ROWS, _BATCH_CHARS = 512, 8_000_000
 
 
@@ -133,7 +134,7 @@ def _row(line: dict[str, Any], number: int, file: PublishedFile) -> dict[str, An
     text = _text(line, number, file.path)
     record, url = _told(line, "warc_record_id"), _told(line, "url")
     id_ = _told(line, "id")
-    if not _OUR_ID.fullmatch(id_):  # numbers of a file's own say nothing in another one
+    if not id_ or _OURS not in line:  # numbers of a file's own say nothing in another one
         id_ = _hash("\0".join((*((file.corpus, id_) if id_ else ()), record, url, text)))
     spelled = normalized_url(url) if url else ""
     return {

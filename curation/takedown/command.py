@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame
 from curation.config import SparkConfig, settings_of_run
 from curation.errors import InputError
 from curation.report.html import write_report
-from curation.schemas import PAGES, PUBLISHED, TOMBSTONES
+from curation.schemas import CLUSTERS, PAGES, PUBLISHED, TOMBSTONES
 from curation.spark.session import open_session
 from curation.spark.tables import Store
 from curation.takedown.removal import (
@@ -76,7 +76,8 @@ def _check(folder: Path, asked: Takedown) -> None:
 def _asked_tombstones(store: Store, asked: Takedown) -> DataFrame:
     """Rows of TOMBSTONES for what is named, and for its duplicates where those are asked for."""
     named = wanted_tombstones(store, asked.wanted, asked.reason)
-    if not (asked.wanted and asked.with_duplicates):
+    has_clusters = store.exists(CLUSTERS)  # a run of published texts alone has none
+    if not (asked.wanted and asked.with_duplicates and has_clusters):
         return named
     return named.unionByName(tombstones_of_duplicates(store, named)).localCheckpoint()
 
