@@ -1,8 +1,6 @@
 """A run's tables as they are before s08, made by hand, and s08 over them."""
 
-from datetime import UTC, datetime
-
-import pyarrow as pa
+from hand_rows import row
 
 from curation.blend.stage import blend, blend_path
 from curation.config import RunConfig
@@ -22,22 +20,6 @@ from curation.spark.batches import spark_schema
 from curation.spark.progress import Silent
 from curation.spark.tables import Store
 from curation.spark.work import CORPUS, Work
-
-_EMPTY = (
-    (pa.types.is_string, ""), (pa.types.is_integer, 1), (pa.types.is_floating, 1.0),
-    (pa.types.is_boolean, False), (pa.types.is_map, {}), (pa.types.is_list, []),
-    (pa.types.is_timestamp, datetime(2026, 1, 1, tzinfo=UTC)),
-)  # fmt: skip
-
-
-def row(table, **known):
-    """A row of `table`; what is not known is null, or as good as empty."""
-    return tuple(
-        known.get(field.name, None if field.nullable else
-                  next(value for is_type, value in _EMPTY if is_type(field.type)))
-        for field in table.columns
-    )  # fmt: skip
-
 
 DOCS = {
     "d0": {"n_words": 60, "label": "high", "toxicity": 0.1, "domain": "Games"},

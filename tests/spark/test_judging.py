@@ -1,9 +1,7 @@
 """s07a over a few generated texts: questions asked once, grades kept, the gate applied."""
 
-from datetime import UTC, datetime
-
-import pyarrow as pa
 import pytest
+from hand_rows import row
 
 from curation.config import RunConfig
 from curation.pipeline import stage_named
@@ -16,20 +14,7 @@ from curation.synth.judging import identity, judge
 
 pytestmark = pytest.mark.spark
 
-_EMPTY = (
-    (pa.types.is_string, "x"), (pa.types.is_integer, 1), (pa.types.is_floating, 1.0),
-    (pa.types.is_boolean, False), (pa.types.is_map, {}), (pa.types.is_list, []),
-    (pa.types.is_timestamp, datetime(2026, 1, 1, tzinfo=UTC)),
-)  # fmt: skip
 N = 12
-
-
-def row(table, **known):
-    return tuple(
-        known.get(field.name, None if field.nullable else
-                  next(value for is_type, value in _EMPTY if is_type(field.type)))
-        for field in table.columns
-    )  # fmt: skip
 
 
 class Run:
@@ -42,7 +27,7 @@ class Run:
         about = [
             {"doc_id": f"d{n:02}", "request_id": f"q{n:02}", "request_ids": [f"q{n:02}"],
              "synthetic_id": f"s{n:02}", "stage": "s06_rephrase", "task": "distill",
-             "language": "en", "text": f"The heron ate {n} fish."}
+             "language": "en", "crawl": "c", "chunk": "c", "text": f"The heron ate {n} fish."}
             for n in range(N)
         ]  # fmt: skip
         for table in (DOCUMENTS, REQUESTS, SYNTHETIC):

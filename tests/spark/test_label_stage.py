@@ -1,10 +1,9 @@
 """s05 over a few documents: accounts, cuts kept and applied again, drift."""
 
 import json
-from datetime import UTC, datetime
 
-import pyarrow as pa
 import pytest
+from hand_rows import row
 
 from curation.config import RunConfig
 from curation.errors import ConfigError, InputError
@@ -25,21 +24,6 @@ from curation.spark.tables import Store
 from curation.spark.work import CORPUS, Work
 
 pytestmark = pytest.mark.spark
-
-_EMPTY = (
-    (pa.types.is_string, ""), (pa.types.is_integer, 1), (pa.types.is_floating, 1.0),
-    (pa.types.is_boolean, False), (pa.types.is_map, {}), (pa.types.is_list, []),
-    (pa.types.is_timestamp, datetime(2026, 1, 1, tzinfo=UTC)),
-)  # fmt: skip
-
-
-def row(table, **known):
-    """A row of `table`; what is not known is null, or as good as empty."""
-    return tuple(
-        known.get(field.name, None if field.nullable else
-                  next(value for is_type, value in _EMPTY if is_type(field.type)))
-        for field in table.columns
-    )  # fmt: skip
 
 
 class Tables:

@@ -245,10 +245,12 @@ def test_training_on_packed_rows_is_training_on_megatrons_files(recipe, own, tmp
 
 
 def test_rows_that_are_unpacked_are_not_read_again(write_shards, toy_corpus, tmp_path):
-    path = write_shards(toy_corpus)
-    packed.unpack(read_manifest(path), path.parent, tmp_path / "flat")
+    path, flat = write_shards(toy_corpus), tmp_path / "flat"
+    manifest = read_manifest(path)
+    packed.unpack(manifest, path.parent, flat)
     (path.parent / "shard-00000.parquet").unlink()
-    packed.unpack(read_manifest(path), path.parent, tmp_path / "flat")
+    packed.unpack(manifest, path.parent, flat)
+    assert join(packed.open_unpacked(manifest, flat)).n_tokens == manifest.n_tokens
 
 
 def test_packed_rows_that_are_damaged_are_refused(write_shards, toy_corpus, tmp_path):
