@@ -9,7 +9,7 @@ from bench.synth_requests import (
     shuffled,
 )
 from curation.config import SynthConfig
-from curation.errors import InputError
+from curation.errors import ConfigError, InputError
 
 TEXT = "Water boils at a lower temperature where the air is thin. " * 12
 
@@ -77,3 +77,24 @@ def test_a_report_gives_medians_and_refuses_other_chats():
     assert "30.0%" in table(told)
     with pytest.raises(AssertionError, match="101"):
         report(found | {"stage": [Done(2.0, 101, 38), Done(1.0, 100, 40)]})
+
+
+def test_the_cost_of_a_kill_is_what_two_processes_took_more_than_one():
+    pytest.importorskip("pyspark")
+    from bench.synth_resume import Answered, report
+
+    undisturbed = Answered(60.0, (30.0, 40.0, 50.0, 60.0), 8, 8)
+    resumed = Answered(95.0, (30.0, 40.0, 85.0, 95.0), 8, 8)
+    told = report(undisturbed, resumed, n_requests=8, n_kept=4, killed_s=45.0)
+    assert (told["overhead_s"], told["of which starting again"]) == (35.0, 20.0)
+    for bad in (Answered(95.0, (), 9, 8), Answered(95.0, (), 7, 7)):
+        with pytest.raises(AssertionError, match="answers to"):
+            report(undisturbed, bad, n_requests=8, n_kept=4, killed_s=45.0)
+
+
+def test_a_kill_needs_a_second_half():
+    pytest.importorskip("pyspark")
+    from bench.synth_resume import arguments
+
+    with pytest.raises(ConfigError, match="quarter of --requests"):
+        arguments(["--requests", "8", "--commit", "4"])
