@@ -134,12 +134,15 @@ def _line_points(
     brackets: Codes,
 ) -> Ints:
     """Points of each line, shape (n_lines,)."""
-    points, word = np.empty(lines.start.size, np.int64), 0
-    for i in range(lines.start.size):
+    # Arrays are taken out of their tuples: numba counts references to each at every use.
+    line_starts, line_ends = lines.start, lines.end
+    starts, ends, hashes = words.start, words.end, words.hash
+    points, word = np.empty(line_starts.size, np.int64), 0
+    for i in range(line_starts.size):
         first = word
-        while word < words.start.size and words.start[word] < lines.end[i]:
+        while word < starts.size and starts[word] < line_ends[i]:
             word += 1
-        line = codes[words.start[first] : words.end[word - 1]]
+        line = codes[starts[first] : ends[word - 1]]
         if _is_of(line, brackets):
             points[i] = STRONG if line[0] == _UNCURLY or line[0] == _CURLY else WEAK
             continue
@@ -147,18 +150,18 @@ def _line_points(
         if n_pairs == PROSE_PAIRS and not start:
             points[i] = 0
             continue
-        is_keyword = is_among(words.hash[first], keywords)
+        is_keyword = is_among(hashes[first], keywords)
         has_second = word - first > 1
         found = start + _end_points(line, n_pairs, is_keyword)
         found += _inner_points(line) + (is_keyword and has_second and n_pairs < 3)
-        if is_among(words.hash[first], sql_starts):
+        if is_among(hashes[first], sql_starts):
             n_sql = 0
             for k in range(first + 1, word):
-                n_sql += is_among(words.hash[k], sql)
+                n_sql += is_among(hashes[k], sql)
             found += 3 if n_sql else 1
-        elif has_second and is_among(words.hash[first], commands):
-            found += 1 + 2 * is_among(words.hash[first + 1], subcommands) + _has_flag(line)
-        is_indented = words.start[first] - lines.start[i] >= 2 or codes[lines.start[i]] == _TAB
+        elif has_second and is_among(hashes[first], commands):
+            found += 1 + 2 * is_among(hashes[first + 1], subcommands) + _has_flag(line)
+        is_indented = starts[first] - line_starts[i] >= 2 or codes[line_starts[i]] == _TAB
         if found > 0 and is_indented:
             found += 1
         points[i] = found - 2 * (n_pairs >= 3) - 2 * (n_pairs == PROSE_PAIRS)

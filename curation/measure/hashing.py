@@ -73,12 +73,17 @@ def content_hash(text: str) -> str:
 
 def hash_normalised(text: Normalised) -> str:
     """`content_hash` of a text that is normalised already."""
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return bytes_hash(text.encode("utf-8", "surrogatepass"))
 
 
 def text_hash(text: str) -> str:
     """128-bit hash of `text` as it stands: 32 hex digits. Lone surrogates count as they are."""
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return bytes_hash(text.encode("utf-8", "surrogatepass"))
+
+
+def bytes_hash(encoded: bytes) -> str:
+    """128-bit hash of bytes: 32 hex digits."""
+    return hashlib.blake2b(encoded, digest_size=16).hexdigest()
 
 
 def mix64(values: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -13,7 +13,7 @@ from curation.config import MeasureConfig
 from curation.measure.benchmarks import Benchmarks, load_benchmarks
 from curation.measure.code import code_density
 from curation.measure.guests import Guests, Page, batch_verdicts, load_guests
-from curation.measure.hashing import hash_normalised, text_hash
+from curation.measure.hashing import bytes_hash, hash_normalised
 from curation.measure.language import LanguageModel, identify
 from curation.measure.licences import licence_marks
 from curation.measure.line_languages import line_languages
@@ -105,7 +105,7 @@ def _columns(rows: Iterable[Mapping[str, Any]]) -> pa.RecordBatch:
 def _measures(page: Mapping[str, str], languages: Languages, tools: Instruments) -> dict[str, Any]:
     """Values of the columns of one page but for lines and guests."""
     text, language = page["text"], languages[0][0]
-    words = Words(text)
+    words, encoded = Words(text), text.encode("utf-8", "surrogatepass")
     return {
         **{name: page[name] for name in _KEY},
         **_languages(languages),
@@ -120,9 +120,9 @@ def _measures(page: Mapping[str, str], languages: Languages, tools: Instruments)
         "benchmark_frac": _benchmark_frac(text, tools.benchmarks),
         "n_words": words.n_words,
         "n_lines": words.n_lines,
-        "n_bytes": len(text.encode("utf-8", "surrogatepass")),
+        "n_bytes": len(encoded),
         "content_hash": hash_normalised(words.normalised),
-        "text_hash": text_hash(text),
+        "text_hash": bytes_hash(encoded),
         "bands": tools.hasher.bands_of_normalised(words.normalised),
     }
 

@@ -43,7 +43,7 @@ from curation.measure.characters import (
 )
 from curation.measure.compiled import is_among, kernel
 from curation.measure.phrases import C4_SIGNS, PLACEHOLDER
-from curation.measure.words import Hashes, Letters, Spans, Words, hash_of, numbered
+from curation.measure.words import Hashes, Ints, Letters, Spans, Words, hash_of
 
 SHORT_LINE_CHARS = 30
 """FineWeb: a line of so many characters is short."""
@@ -60,10 +60,11 @@ _HASH, _DOT, _DOTS, _FEED, _OPEN, _CLOSE = (np.uint32(ord(sign)) for sign in "#.
 
 def prose(words: Words, *, common: Hashes) -> dict[str, float]:
     """The columns of this module, by name. `common` are the hashes of common words."""
-    n_feeds, n_hashes, n_ellipses, n_curly, n_sentences = _text_counts(words.codes, KINDS, BITS)
+    n_feeds, n_hashes, n_ellipses, n_curly = _text_counts(words.codes)
+    ends = sentence_ends(words)
     n_letters, n_upper = words.kind_counts @ _IS_LETTER, words.kind_counts @ _IS_UPPER
     counts = {
-        "n_sentences": n_sentences,
+        "n_sentences": ends.size,
         "n_curly_brackets": n_curly,
         "has_lorem_ipsum": int(bool(words.phrases.among([PLACEHOLDER]))),
         "upper_letter_frac": min(int(n_upper) / max(int(n_letters), 1), 1.0),
@@ -72,13 +73,14 @@ def prose(words: Words, *, common: Hashes) -> dict[str, float]:
               "ellipsis_word_ratio": n_ellipses}  # fmt: skip
     n_words = words.n_words
     per_word = {name: n / n_words if n_words else 1.0 for name, n in ratios.items()}
-    return counts | per_word | word_variety(words, common) | line_kinds(words)
+    return counts | per_word | word_variety(words, common) | line_kinds(words, ends)
 
 
 def word_variety(words: Words, common: Hashes) -> dict[str, float]:
     """How much the words differ, and how many of them are written in capitals."""
     n_words = words.n_words
-    n_distinct, entropy, n_caps, n_common = _variety(words.tokens.words.hash, words.letters, common)
+    hashes, n_each = words.tokens.words.hash, words.distinct.n_each
+    n_distinct, entropy, n_caps, n_common = _variety(hashes, n_each, words.letters, common)
     return {
         "unique_word_frac": n_distinct / n_words if n_words else 0.0,
         "word_entropy": entropy,
@@ -87,12 +89,20 @@ def word_variety(words: Words, common: Hashes) -> dict[str, float]:
     }
 
 
-def line_kinds(words: Words) -> dict[str, float]:
-    """Shares of lines by end, length and beginning; sentences in the lines that C4 keeps."""
+def sentence_ends(words: Words) -> Ints:
+    """Places of the marks that end a sentence, ascending, shape (n_sentences,)."""
+    return _sentence_ends(words.codes, KINDS, BITS)
+
+
+def line_kinds(words: Words, ends: Ints) -> dict[str, float]:
+    """Shares of lines by end, length and beginning; sentences in the lines that C4 keeps.
+
+    `ends` are the text's `sentence_ends`.
+    """
     n_lines = words.n_lines
     n_terminal, n_short, n_dashes, n_sentences = _line_kinds(
-        words.codes, words.tokens.lines, words.tokens.words, KINDS, BITS, _C4_CODES, _DASHES,
-        _no_prose(words),
+        words.codes, words.tokens.lines, words.tokens.words, ends, KINDS, BITS, _C4_CODES,
+        _DASHES, _no_prose(words),
     )  # fmt: skip
     return {
         "terminal_line_frac": n_terminal / n_lines if n_lines else 0.0,
@@ -112,8 +122,8 @@ def _no_prose(words: Words) -> NDArray[np.bool_]:
 
 
 @kernel
-def _text_counts(codes: Codes, kinds: Kinds, bits: Bits) -> tuple[int, int, int, int, int]:
-    """Line feeds, `#`, ellipses (`...` or one character), curly brackets, ends of sentences."""
+def _text_counts(codes: Codes) -> tuple[int, int, int, int]:
+    """Line feeds, `#`, ellipses (`...` or one character), curly brackets."""
     n_feeds, n_hashes, n_ellipses, n_curly, n_dots = 0, 0, 0, 0, 0
     for code in codes:
         n_feeds += code == _FEED
@@ -121,36 +131,43 @@ def _text_counts(codes: Codes, kinds: Kinds, bits: Bits) -> tuple[int, int, int,
         n_curly += code in (_OPEN, _CLOSE)
         n_dots = n_dots + 1 if code == _DOT else 0
         n_ellipses += code == _DOTS or (n_dots > 0 and n_dots % 3 == 0)
-    return n_feeds, n_hashes, n_ellipses, n_curly, _n_sentences(codes, 0, codes.size, kinds, bits)
+    return n_feeds, n_hashes, n_ellipses, n_curly
 
 
 @kernel
-def _n_sentences(codes: Codes, start: int, end: int, kinds: Kinds, bits: Bits) -> int:
-    n = 0
-    for i in range(start, end):
-        kind = bits[kinds[codes[i]]]
-        if kind & TERMINAL == 0:
+def _sentence_ends(codes: Codes, kinds: Kinds, bits: Bits) -> Ints:
+    """Places of the marks that end a sentence. What ends one in a line ends one in the text."""
+    is_terminal = bits & TERMINAL != 0
+    places, n = np.empty(codes.size, np.int64), 0
+    for i in range(codes.size):
+        if not is_terminal[kinds[codes[i]]]:
             continue
         behind = i + 1
-        while behind < end and bits[kinds[codes[behind]]] & CLOSER:
+        while behind < codes.size and bits[kinds[codes[behind]]] & CLOSER:
             behind += 1
-        n += kind & WIDE != 0 or behind == end or bits[kinds[codes[behind]]] & SPACE != 0
-    return n
+        is_wide = bits[kinds[codes[i]]] & WIDE != 0
+        if is_wide or behind == codes.size or bits[kinds[codes[behind]]] & SPACE != 0:
+            places[n] = i
+            n += 1
+    return places[:n]
 
 
 @kernel
-def _variety(hashes: Hashes, letters: Letters, common: Hashes) -> tuple[int, float, int, int]:
+def _variety(
+    hashes: Hashes, n_each: Ints, letters: Letters, common: Hashes
+) -> tuple[int, float, int, int]:
     """Distinct words, entropy of their shares in nats, words in capitals, distinct common words."""
-    found, n_letters, n_upper = numbered(hashes), letters.n, letters.n_upper
-    entropy, n_caps, n_common = 0.0, 0, 0
-    for n in found.n_each:
-        share = n / hashes.size
-        entropy -= share * np.log(share)
+    n_letters, n_upper = letters.n, letters.n_upper
+    logs, n_caps, n_common = 0.0, 0, 0
+    for n in n_each:
+        if n > 1:  # most occur once, and the logarithm of one is nothing
+            logs += n * np.log(n)
+    entropy = np.log(hashes.size) - logs / hashes.size if hashes.size else 0.0
     for i in range(hashes.size):
         n_caps += n_upper[i] > 0 and n_upper[i] == n_letters[i]
     for one in common:
         n_common += is_among(one, hashes)
-    return found.first.size, max(entropy, 0.0), n_caps, n_common
+    return n_each.size, max(entropy, 0.0), n_caps, n_common
 
 
 @kernel
@@ -158,6 +175,7 @@ def _line_kinds(
     codes: Codes,
     lines: Spans,
     words: Spans,
+    sentence_ends: Ints,
     kinds: Kinds,
     bits: Bits,
     c4_ends: Codes,
@@ -167,20 +185,22 @@ def _line_kinds(
     """Lines with a terminal mark at the end, short ones, ones with a dash; C4's sentences."""
     # Arrays are taken out of their tuples: numba counts references to each at every use.
     begins, stops, starts, ends = lines.start, lines.end, words.start, words.end
-    n_terminal, n_short, n_dashes, n_sentences, word = 0, 0, 0, 0, 0
+    n_terminal, n_short, n_dashes, n_sentences, word, mark = 0, 0, 0, 0, 0, 0
     for i in range(begins.size):
         first, longest = word, 0
         while word < starts.size and starts[word] < stops[i]:
             longest = max(longest, ends[word] - starts[word])
             word += 1
-        start, end = starts[first], ends[word - 1]
+        start, end, first_mark = starts[first], ends[word - 1], mark
+        while mark < sentence_ends.size and sentence_ends[mark] < end:
+            mark += 1
         n_terminal += bits[kinds[codes[stops[i] - 1]]] & TERMINAL != 0
         n_short += stops[i] - begins[i] <= SHORT_LINE_CHARS
         n_dashes += is_among(codes[start], dashes)
         is_long = word - first >= C4_MIN_WORDS and longest <= C4_MAX_WORD_CHARS
         is_ended = is_among(codes[end - 1], c4_ends) and not _is_ellipsis(codes, end)
         if is_long and is_ended and not no_prose[i]:
-            n_sentences += max(_n_sentences(codes, start, end, kinds, bits), 1)
+            n_sentences += max(mark - first_mark, 1)
     return n_terminal, n_short, n_dashes, n_sentences
 
 

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from curation.measure.compiled import kernel
 from curation.measure.hashing import mix
-from curation.measure.words import Hashes, Ints, Spans, Words, numbered
+from curation.measure.words import Hashes, Ints, Numbered, Spans, Words, numbered
 
 TOP_NGRAMS = (2, 3, 4)
 DUPLICATE_NGRAMS = (5, 6, 7, 8, 9, 10)
@@ -60,12 +60,13 @@ def unique_fracs(parts: Spans) -> tuple[float, float]:
 @kernel
 def _n_unique(parts: Spans) -> tuple[int, int, int]:
     """Distinct parts, their characters, and the characters of all parts."""
-    first = numbered(parts.hash).first
+    # Arrays are taken out of their tuples: numba counts references to each at every use.
+    starts, ends, first = parts.start, parts.end, numbered(parts.hash).first
     n_unique_chars, n_chars = 0, 0
     for i in first:
-        n_unique_chars += parts.end[i] - parts.start[i]
-    for i in range(parts.start.size):
-        n_chars += parts.end[i] - parts.start[i]
+        n_unique_chars += ends[i] - starts[i]
+    for i in range(starts.size):
+        n_chars += ends[i] - starts[i]
     return first.size, n_unique_chars, n_chars
 
 
@@ -76,7 +77,7 @@ def ngram_shares(
     duplicate: Collection[int] = DUPLICATE_NGRAMS,
 ) -> dict[str, float]:
     """`top_{n}gram_frac` for n in `top`, `dup_{n}gram_frac` for n in `duplicate`; n from 2."""
-    covered = _covered(words.tokens.words, max(*top, *duplicate))
+    covered = _covered(words.tokens.words, words.distinct, max(*top, *duplicate))
     n_chars, n_words = len(words.text), words.n_words
 
     def share(n: int, row: int) -> float:
@@ -88,7 +89,7 @@ def ngram_shares(
 
 
 @kernel
-def _covered(words: Spans, longest: int) -> Ints:
+def _covered(words: Spans, distinct: Numbered, longest: int) -> Ints:
     """Characters covered by the top n-gram, and by later occurrences of repeated ones.
 
     Shape (2, longest + 1), a column for each n. An n-gram can only repeat where the two (n-1)-grams
@@ -100,26 +101,32 @@ def _covered(words: Spans, longest: int) -> Ints:
     for i in range(begins.size):
         ends[i + 1] = ends[i] + stops[i] - begins[i]
     starts, keys = np.arange(begins.size), words.hash
-    starts, keys, _ = _repeated(starts, keys)
+    starts, keys, _ = _repeated(starts, keys, distinct)
     for n in range(2, longest + 1):
         starts, keys = _longer(starts, keys)
-        starts, keys, first = _repeated(starts, keys)
+        found = numbered(keys)
+        covered[0, n] = _top(starts, found, n, ends)
+        starts, keys, first = _repeated(starts, keys, found)
         if not starts.size:
             break
-        covered[0, n] = _top(starts, keys, n, ends)
         covered[1, n] = _chars(starts[~first], n, ends)
     return covered
 
 
 @kernel
-def _repeated(starts: Ints, keys: Hashes) -> tuple[Ints, Hashes, NDArray[np.bool_]]:
+def _repeated(
+    starts: Ints, keys: Hashes, found: Numbered
+) -> tuple[Ints, Hashes, NDArray[np.bool_]]:
     """Those whose key occurs more than once, in order, and whether each is the first of its key."""
-    found = numbered(keys)
-    again, is_first = np.zeros(starts.size, np.bool_), np.zeros(starts.size, np.bool_)
+    # Arrays are taken out of their tuples: numba counts references to each at every use.
+    number, first, n_each = found.number, found.first, found.n_each
+    kept, kept_keys = np.empty(starts.size, np.int64), np.empty(starts.size, np.uint64)
+    is_first, n = np.empty(starts.size, np.bool_), 0
     for i in range(starts.size):
-        again[i] = found.n_each[found.number[i]] > 1
-    is_first[found.first] = True
-    return starts[again], keys[again], is_first[again]
+        # Written at every place and kept at a repeated one: no branch to guess.
+        kept[n], kept_keys[n], is_first[n] = starts[i], keys[i], first[number[i]] == i
+        n += n_each[number[i]] > 1
+    return kept[:n], kept_keys[:n], is_first[:n]
 
 
 @kernel
@@ -135,18 +142,19 @@ def _longer(starts: Ints, keys: Hashes) -> tuple[Ints, Hashes]:
 
 
 @kernel
-def _top(starts: Ints, keys: Hashes, n: int, ends: Ints) -> int:
-    """Characters that the top n-gram covers: the most frequent, then longest, then first one."""
-    if not starts.size:
-        return 0
-    found = numbered(keys)
-    top, most, longest = 0, 0, 0
-    for number in range(found.first.size):
-        start = starts[found.first[number]]
-        count, chars = found.n_each[number], ends[start + n] - ends[start]
-        if count > most or (count == most and chars > longest):
+def _top(starts: Ints, found: Numbered, n: int, ends: Ints) -> int:
+    """Characters that the top n-gram covers: the most frequent, then longest, then first one.
+
+    0 where none is repeated.
+    """
+    first, n_each = found.first, found.n_each
+    top, most, longest = 0, 1, 0
+    for number in range(first.size):
+        start, count = starts[first[number]], n_each[number]
+        chars = ends[start + n] - ends[start]
+        if count > most or (count == most > 1 and chars > longest):
             top, most, longest = number, count, chars
-    return _chars(starts[found.number == top], n, ends)
+    return _chars(starts[found.number == top], n, ends) if most > 1 else 0
 
 
 @kernel

@@ -94,6 +94,11 @@ class Words:
         return tokenise(self.codes, KINDS, BITS)
 
     @cached_property
+    def distinct(self) -> Numbered:
+        """Its words by number: equal ones have the same."""
+        return numbered(self.tokens.words.hash)
+
+    @cached_property
     def letters(self) -> Letters:
         """How many letters each word has, and how many of them are upper-case."""
         words = self.tokens.words

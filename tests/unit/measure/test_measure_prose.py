@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from curation.measure.prose import hashes_of, line_kinds, prose, word_variety
+from curation.measure.prose import hashes_of, line_kinds, prose, sentence_ends, word_variety
 from curation.measure.words import Words
 
 COMMON = hashes_of(frozenset({"the", "of", "and"}))
@@ -13,7 +13,8 @@ def found(text):
 
 
 def lines(text):
-    return line_kinds(Words(text))
+    words = Words(text)
+    return line_kinds(words, sentence_ends(words))
 
 
 @pytest.mark.parametrize(
