@@ -704,6 +704,9 @@ class BlendConfig(Section):
     """Sources of a smaller share of all words are merged into one called `other`; 0: none."""
     seed: Count = 17
     """Seed of sampling and order, both hashes of ids."""
+    words_per_file: Annotated[int, Field(ge=1)] = 50_000_000
+    """Words of a file of the blend, about: each is a consecutive stretch of the order of its
+    folder, and the work of one task."""
 
     @model_validator(mode="before")
     @classmethod

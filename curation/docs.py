@@ -8,7 +8,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import pyarrow as pa
 from pydantic import BaseModel
@@ -18,6 +19,7 @@ from curation.config import RunConfig, bounds
 from curation.pipeline import STAGES, TRAIN, Stage
 from curation.schemas import TABLES, Table
 
+_PLAIN: dict[Any, str] = {type(None): "None", ...: "..."}
 _GENERATED = "<!-- Made by `make docs` from {source}; edit that, not this. -->\n"
 
 
@@ -166,10 +168,23 @@ def _setting(name: str, field: FieldInfo) -> str:
 
 
 def _type_text(field: FieldInfo) -> str:
-    kind = _section(field) or field.annotation
-    name = kind.__name__ if isinstance(kind, type) and not hasattr(kind, "__args__") else str(kind)
-    name = name.replace("typing.", "").replace("Annotated", "").replace("|", "\\|")
+    name = _type_name(_section(field) or field.annotation).replace("|", "\\|")
     return " ".join([name, *bounds(field)])
+
+
+def _type_name(kind: Any) -> str:
+    """A type as it is written, bounds of its parts in words; a section by its name."""
+    origin, parts = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        limits = [of for limit in parts[1:] if isinstance(limit, FieldInfo) for of in bounds(limit)]
+        return " ".join([_type_name(parts[0]), *limits])
+    if origin is Literal:
+        return " | ".join(map(repr, parts))
+    if origin in (Union, UnionType):
+        return " | ".join(map(_type_name, parts))
+    if origin is not None:
+        return f"{origin.__name__}[{', '.join(map(_type_name, parts))}]"
+    return _PLAIN.get(kind) or str(getattr(kind, "__name__", kind))
 
 
 if __name__ == "__main__":

@@ -825,6 +825,7 @@ BLEND = Table(
         column("source", _STRING, "Source that it was taken as, a row of `blend_mix`"),
         column("warc_record_id", _STRING, "Record that the text comes from in the end"),
         column("url", _STRING, "Its URL"),
+        column("crawl", _STRING, "Crawl that it is of"),
         column("language", _STRING, "Its language"),
         column("n_words", _LONG, "Whitespace-separated words"),
         column("quality", _STRING, "Quality label; partition"),

@@ -74,6 +74,11 @@ def order_sql(*, home_hash: str, copy_hash: str, copy: str, n_copies: str) -> st
     return f"shiftleft({steps}, {_LOW_BITS}) + ({copy_hash} & {_LOW_MASK}L)"
 
 
+def stretch_sql(order: str, n: str) -> str:
+    """Spark SQL expression of which of `n` equal stretches of the order a row is in, from 0."""
+    return f"cast(least(floor(({order} / {2.0**64!r}D + 0.5D) * {n}), {n} - 1) AS int)"
+
+
 def _uniform_sql(bits: str) -> str:
     """Of `draws.uniforms_of_bits`."""
     return f"((shiftrightunsigned({bits}, 12) + 0.5D) / {_HALF}D)"

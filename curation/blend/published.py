@@ -7,7 +7,6 @@ name of its own; a line is an object with a `text`. `curation/publish` writes th
 from __future__ import annotations
 
 import glob
-import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
@@ -17,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from curation.config import fingerprint
+from curation.crawl.doc_ids import doc_id_of, hex_hash
 from curation.crawl.urls import host_of, normalized_url
 from curation.errors import InputError
 from curation.publish.files import language_of, read_part
@@ -27,7 +27,6 @@ NO_TEXT = "no_text"
 
 _PLACE = re.compile(r"(?:^|/)quality=([^/]+)/kind=([^/]+)/kind2=([^/]+)/[^/]+$")
 _CRAWL = re.compile(r"(.+)-part-[0-9]+\.")
-_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _OURS = "copy"
 """Field of the lines that `curation publish` writes; their ids are those of a run."""
 _BATCH_ROWS, _BATCH_CHARS = 512, 8_000_000
@@ -135,10 +134,10 @@ def _row(line: dict[str, Any], number: int, file: PublishedFile) -> dict[str, An
     record, url = _told(line, "warc_record_id"), _told(line, "url")
     id_ = _told(line, "id")
     if not id_ or _OURS not in line:  # numbers of a file's own say nothing in another one
-        id_ = _hash("\0".join((*((file.corpus, id_) if id_ else ()), record, url, text)))
+        id_ = hex_hash("\0".join((*((file.corpus, id_) if id_ else ()), record, url, text)))
     spelled = normalized_url(url) if url else ""
     return {
-        "id": id_, "doc_id": _hash(_whole_id(record)) if record else id_, "crawl": file.crawl,
+        "id": id_, "doc_id": doc_id_of(record) if record else id_, "crawl": file.crawl,
         "corpus": file.corpus, "file": file.path, "line": number, "warc_record_id": record,
         "url": url, "url_normalized": spelled, "host": host_of(spelled),
         "language": language_of(_told(line, "language")), "quality": file.quality,
@@ -157,12 +156,3 @@ def _told(line: dict[str, Any], name: str) -> str:
 def _paired(text: str) -> str:
     """`text` with U+FFFD for half of a surrogate pair, which JSON may spell but no file holds."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _whole_id(record: str) -> str:
-    """As WARC files spell it, whose hash is the doc_id: `<urn:uuid:...>` of a bare UUID."""
-    return f"<urn:uuid:{record}>" if _UUID.fullmatch(record) else record
-
-
-def _hash(value: str) -> str:
-    return hashlib.blake2b(value.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

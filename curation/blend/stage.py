@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
+from itertools import accumulate
 from typing import Any
 
 import pyarrow as pa
@@ -12,7 +14,7 @@ from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 from curation.blend.landing import NO_SCORES, dropped_lines, land, published_texts
-from curation.blend.layout import order_sql
+from curation.blend.layout import order_sql, stretch_sql
 from curation.blend.mixing import Merged, Mix, merge_small
 from curation.blend.selecting import condition, selected
 from curation.blend.sources import source_sql
@@ -31,7 +33,7 @@ from curation.schemas import (
     column,
 )
 from curation.spark.batches import spark_schema
-from curation.spark.funnel import Account
+from curation.spark.funnel import CULPRITS, Account
 from curation.spark.tables import small
 from curation.spark.work import Work
 
@@ -82,7 +84,7 @@ def blend(work: Work) -> Account:
     chosen.write(work)
     counted = with_epochs(chosen.texts, planned, work).withColumn("copies", copies(conf.seed))
     path = blend_path(work.conf.out)
-    _write(with_copies(counted, conf.seed), path)
+    _write(with_copies(counted, conf.seed), path, files_of(counted, conf.words_per_file))
     written = _written(work, path)
     work.write(work.store.make(mix_rows(planned, written), BLEND_MIX), BLEND_MIX)
     n_unfit = texts.where(~fit).count() if conf.where else 0
@@ -90,7 +92,8 @@ def blend(work: Work) -> Account:
     reasons = {reason: n for reason, n in told.items() if n}
     if conf.published:
         reasons |= dropped_lines(work, own)
-    return _account(counted, written, path, reasons)
+    account = _account(counted, written, reasons)
+    return account if own is None else _with_wanted(work, own, account)
 
 
 def blend_path(out: str) -> str:
@@ -226,13 +229,35 @@ def mix_rows(planned: Plan, written: Sequence[Row]) -> list[tuple[Any, ...]]:
     ]  # fmt: skip
 
 
-def _write(rows: DataFrame, path: str) -> None:
-    ordered = rows.repartition(*BLEND.partition_by).sortWithinPartitions(
+def files_of(counted: DataFrame, words_per_file: int) -> dict[str, int]:
+    """Files to write in each folder of the blend, by its name; `counted` as for `with_copies`."""
+    folders = counted.where("copies > 0").groupBy(_folder().alias("folder"))
+    sizes = small(folders.agg(F.sum(F.col("n_words") * F.col("copies")).alias("n_words")))
+    return {row["folder"]: max(1, math.ceil(row["n_words"] / words_per_file)) for row in sizes}
+
+
+def _folder() -> Column:
+    return F.concat_ws("/", *BLEND.partition_by)
+
+
+def _write(rows: DataFrame, path: str, n_files: dict[str, int]) -> None:
+    """Each file is the work of one task: a stretch of the order of its folder."""
+    firsts = dict(zip(n_files, accumulate(n_files.values(), initial=0), strict=False))
+    numbers = {"first": _by_folder(firsts), "n_files": _by_folder(n_files)}
+    file = F.expr(f"first + {stretch_sql('`order`', 'n_files')}")
+    numbered = rows.withColumns(numbers).withColumn("file", file)
+    n_tasks = max(1, sum(n_files.values()))
+    ordered = numbered.repartitionById(n_tasks, F.col("file")).sortWithinPartitions(
         *BLEND.partition_by, "order", "id", "copy"
     )
     ordered.to(spark_schema(BLEND, nullable=True)).write.mode("overwrite").partitionBy(
         *BLEND.partition_by
     ).parquet(path)
+
+
+def _by_folder(numbers: dict[str, int]) -> Column:
+    pairs = [F.lit(part) for pair in numbers.items() for part in pair]
+    return F.coalesce(F.create_map(*pairs)[_folder()] if pairs else F.lit(None), F.lit(0))
 
 
 def _written(work: Work, path: str) -> list[Row]:
@@ -243,9 +268,7 @@ def _written(work: Work, path: str) -> list[Row]:
     )  # fmt: skip
 
 
-def _account(
-    counted: DataFrame, written: Sequence[Row], path: str, before: dict[str, int]
-) -> Account:
+def _account(counted: DataFrame, written: Sequence[Row], before: dict[str, int]) -> Account:
     """Rows in are the copies wanted, the texts of which none is, and what went `before`."""
     planned = small(counted.agg(
         F.sum(F.greatest("copies", F.lit(1))).alias("rows_in"),
@@ -254,4 +277,20 @@ def _account(
     n_copies, n_words = (sum(row[name] for row in written) for name in ("n_copies", "n_words"))
     reasons = before | ({"not_sampled": planned["idle"]} if planned["idle"] else {})
     rows_in = planned["rows_in"] + sum(before.values())
-    return Account(rows_in, n_copies, reasons, n_words, lambda: [path])
+    return Account(rows_in, n_copies, reasons, n_words)
+
+
+def _with_wanted(work: Work, own: DataFrame, account: Account) -> Account:
+    """`account`, open where a text that labels or gates keep is not among `own`, or is twice."""
+    labels, gates = work.read(LABELS).where("keep"), work.read(SYNTHETIC_MEASURES).where("keep")
+    wanted = labels.select(F.col("doc_id").alias("id")).unionAll(
+        gates.select(F.col("synthetic_id").alias("id"))
+    )  # fmt: skip
+    ids = own.select("id")
+
+    def culprits() -> list[str]:
+        rows = wanted.exceptAll(ids).unionAll(ids.exceptAll(wanted)).limit(CULPRITS)
+        return [row["id"] for row in small(rows)]
+
+    n_missing = wanted.count() - ids.count()
+    return replace(account, rows_in=account.rows_in + n_missing, culprits=culprits)

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from curation.config import ExtractConfig
+from curation.crawl.doc_ids import hex_hash
 from curation.crawl.sniff import binary_kind, is_html
 from curation.crawl.urls import host_of, normalized_url, registered_domain
 from curation.crawl.warc import Damage, Item, WarcRecord
@@ -99,7 +100,7 @@ class DocIds:
         is_new = bool(record_id) and record_id not in self._seen
         self._seen.add(record_id)
         self._n_items += 1
-        return _hex_hash(record_id if is_new else place)
+        return hex_hash(record_id if is_new else place)
 
 
 def outcome_of(
@@ -243,7 +244,3 @@ def _place(item: Item, origin: Origin) -> dict[str, Any]:
         "warc_length": item.length,
         "record_id": item.record_id if isinstance(item, WarcRecord) else "",
     }
-
-
-def _hex_hash(value: str) -> str:
-    return hashlib.blake2b(value.encode(), digest_size=16).hexdigest()

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,6 +23,8 @@ from curation.tokens.files import replacing
 
 FIELDS = ("warc_record_id", "url", "text", "language", "id", "copy", "source")
 """Of a line, in their order; the first four are the published ones."""
+CRAWL = "crawl"
+"""Column of the blend by which its texts go into files."""
 _LANGUAGES = {"en": "eng"}
 """Published code of a language; others are written as the tables have them."""
 _COMPRESSIONS = {".zstd": "zstd", ".zst": "zstd", ".gz": "gzip"}
@@ -32,28 +35,38 @@ def part_name(crawl: str, number: int) -> str:
     return f"{crawl}-part-{number:05d}.jsonl.zstd"
 
 
-def write_part(source: Path, target: Path) -> int:
-    """Write the rows of a Parquet file of the blend to `target`, in their order; how many.
+def write_parts(source: Path, targets: Mapping[str | None, Path]) -> dict[str | None, int]:
+    """Write the rows of a Parquet file of the blend, each crawl's to its own of `targets`, in
+    their order; how many, by crawl. Null is the crawl of a blend that does not say it.
 
-    The file appears whole or not at all. One row group is in memory at a time.
+    A file appears whole or not at all. One row group is in memory at a time.
 
     Raises:
         InputError: `source` is no file of the blend, or damaged.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    n_rows = 0
-    with replacing(target) as temporary, pa.CompressedOutputStream(str(temporary), "zstd") as out:
+    n_rows = dict.fromkeys(targets, 0)
+    with ExitStack() as stack:
+        outs = {crawl: _opened(stack, target) for crawl, target in targets.items()}
         for rows in _groups(source):
-            out.write("".join(map(_line, rows)).encode("utf-8", "surrogatepass"))
-            n_rows += len(rows)
+            for crawl, out in outs.items():
+                lines = [_line(row) for row in rows if row[CRAWL] == crawl]
+                out.write("".join(lines).encode("utf-8", "surrogatepass"))
+                n_rows[crawl] += len(lines)
     return n_rows
 
 
+def _opened(stack: ExitStack, target: Path) -> Any:
+    temporary = stack.enter_context(replacing(target))
+    return stack.enter_context(pa.CompressedOutputStream(str(temporary), "zstd"))
+
+
 def _groups(source: Path) -> Iterator[list[dict[str, Any]]]:
+    names = [*FIELDS, CRAWL]
     try:
         with pq.ParquetFile(source) as file:
             for group in range(file.num_row_groups):
-                yield file.read_row_group(group, columns=[*FIELDS]).to_pylist()
+                rows = file.read_row_group(group, columns=names).to_pylist()
+                yield [{CRAWL: None} | row for row in rows]  # older blends do not say it
     except (OSError, pa.ArrowException) as error:
         said = " ".join(str(error).split())[:200]
         raise InputError(f"{source}: not a file of the blend: {said}; run s08 again") from error

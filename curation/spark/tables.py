@@ -6,7 +6,9 @@ import contextlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from delta.tables import DeltaTable
 from py4j.protocol import Py4JError
@@ -169,3 +171,9 @@ def one_line(error: Exception) -> str:
     lines = [line.strip(" :") for line in str(error).splitlines()]
     telling = [line for line in lines if line and not line.startswith("An error occurred while")]
     return telling[0] if telling else repr(error)
+
+
+def path_of(file: str) -> Path:
+    """The path that Spark's address of a file means: `file:///a%20b` is `/a b`."""
+    parts = urlsplit(file)
+    return Path(unquote(parts.path) if parts.scheme == "file" else file)

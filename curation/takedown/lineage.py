@@ -155,10 +155,20 @@ def copies_elsewhere(store: Store, ids: DataFrame) -> DataFrame:
     )  # fmt: skip
 
 
+_BLENDED = ((DOCUMENTS, "doc_id"), (SYNTHETIC, "synthetic_id"), (PUBLISHED, "id"))
+"""Tables that texts of the blend come from, and what `blend.id` is there."""
+
+
+def known_ids(store: Store) -> list[DataFrame]:
+    """`id` of the texts that a blend made of the tables as they are may hold, by table."""
+    return [store.read(table).select(F.col(name).alias("id"))
+            for table, name in _BLENDED if store.exists(table)]  # fmt: skip
+
+
 def synthetic_ids(store: Store, ids: DataFrame) -> DataFrame:
     """`id` of every text that was made of the documents `ids`, published ones included."""
     found = ids.limit(0).select(F.col("doc_id").alias("id"))
-    for table, name in ((SYNTHETIC, "synthetic_id"), (PUBLISHED, "id")):
+    for table, name in _BLENDED[1:]:
         if store.exists(table):
             found = found.unionAll(rows_of(store, table, ids).select(F.col(name).alias("id")))
     return found

@@ -65,15 +65,16 @@ def find(store: Store, out: str, tombstones: DataFrame) -> Found:
     """What is left of the documents that `tombstones` name; nothing is changed."""
     ids = documents_named(store, tombstones)
     rows = count_rows(store, ids)
-    copies = _copies(store, out, ids)
+    copies = _copies(store, out, ids, tombstones)
     n_copies = copies.count() if copies is not None else 0
-    shards = plan_shards(store, out, copies, has_rows=bool(rows))
+    is_open = bool(rows) or not tombstones.where("done_at IS NULL").isEmpty()
+    shards = plan_shards(store, out, copies, is_open=is_open)
     return Found(ids, rows, n_copies, shards, _elsewhere(store, ids))
 
 
-def _copies(store: Store, out: str, ids: DataFrame) -> DataFrame | None:
+def _copies(store: Store, out: str, ids: DataFrame, tombstones: DataFrame) -> DataFrame | None:
     # Kept: a path may not be read and overwritten at once.
-    return copies_of(store, out, ids).localCheckpoint() if has_blend(out) else None
+    return copies_of(store, out, ids, tombstones).localCheckpoint() if has_blend(out) else None
 
 
 def _elsewhere(store: Store, ids: DataFrame) -> dict[str, int]:
@@ -148,13 +149,14 @@ def _reject(store: Store, ids: DataFrame, tell: Tell) -> None:
 
 
 def _remove_from_blend(store: Store, out: str, ids: DataFrame, tell: Tell) -> None:
-    copies = _copies(store, out, ids)
+    copies = _copies(store, out, ids, store.read(TOMBSTONES))
     if copies is not None and (n_rows := remove_copies(copies)):
         tell(f"blend: {n_rows} copies removed")
 
 
 def _remove_from_shards(store: Store, out: str, ids: DataFrame, has_rows: bool, tell: Tell) -> None:
-    plan = plan_shards(store, out, _copies(store, out, ids), has_rows=has_rows)
+    copies = _copies(store, out, ids, store.read(TOMBSTONES))
+    plan = plan_shards(store, out, copies, is_open=has_rows or unfinished(store) > 0)
     apply_plan(store, out, plan)
     if plan.state != "none":
         tell(shards_said(plan, done=True))

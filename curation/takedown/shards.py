@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
@@ -23,7 +24,7 @@ from curation.blend.stage import blend_path
 from curation.config import TokensConfig
 from curation.errors import InputError
 from curation.model_store import tokenizer_file
-from curation.schemas import BLEND, SHARDS, Table, column
+from curation.schemas import ATTEMPTS, BLEND, SHARDS, Table, column
 from curation.spark.batches import Kernel, map_batches
 from curation.spark.tables import Store, Txn, small
 from curation.takedown.files import remove_other_shards, shard_number, without_documents
@@ -36,6 +37,7 @@ from curation.tokens.stage import tokens_folder
 
 MAX_COPIES = 500_000
 """With more copies to remove than this, making the shards anew costs less than mending them."""
+BLENDED, TOKENIZED = "s08_blend", "s09_tokenize"
 COMPARED = 1_000
 """Copies whose tokens are compared with their text before any is removed."""
 
@@ -61,15 +63,15 @@ class ShardPlan:
     why: str = ""
 
 
-def plan_shards(store: Store, out: str, copies: DataFrame | None, *, has_rows: bool) -> ShardPlan:
+def plan_shards(store: Store, out: str, copies: DataFrame | None, *, is_open: bool) -> ShardPlan:
     """What a takedown does to the shards.
 
     Args:
         store: The run's tables.
         out: Folder of the run.
         copies: `copies_of` the documents; None: the run has no blend.
-        has_rows: Whether a table has rows of the documents. Only where anything is left of them,
-            shards of which it is not known what is in them are dropped.
+        is_open: Whether a tombstone is not dealt with yet, or a table has rows of the documents.
+            Only then are shards dropped of which it is not known what is in them.
     """
     path = tokens_folder(out) / "manifest.json"
     if not path.exists():
@@ -77,14 +79,39 @@ def plan_shards(store: Store, out: str, copies: DataFrame | None, *, has_rows: b
     manifest = read_manifest(path)
     n_blend = store.read_parquet(blend_path(out), BLEND).count() if copies is not None else 0
     n_copies = copies.count() if copies is not None else 0
-    if copies is not None and n_blend - n_copies == manifest.n_documents:
+    why = _not_of_blend(store, manifest, None if copies is None else n_blend, n_copies)
+    if why:
+        return _dropped(manifest, why) if is_open or n_copies else ShardPlan("none")
+    if copies is None or n_blend - n_copies == manifest.n_documents:
         return ShardPlan("none")  # also where a takedown was broken off
-    if copies is None or n_blend != manifest.n_documents:
-        why = f"they hold {manifest.n_documents} documents, the blend {n_blend}"
-        return _dropped(manifest, why) if has_rows or n_copies else ShardPlan("none")
     if n_copies > MAX_COPIES:
         return _dropped(manifest, f"{n_copies} copies go, more than {MAX_COPIES}")
     return _cut(store, out, copies, manifest)
+
+
+def _not_of_blend(
+    store: Store, manifest: Manifest, n_blend: int | None, n_copies: int
+) -> str | None:
+    """Why the shards are not those of the blend beside them; None: they are.
+
+    A takedown that was broken off may have taken the copies out of the shards, and not of the
+    blend yet.
+    """
+    if n_blend is None:
+        return "there is no blend beside them"
+    if manifest.n_documents not in (n_blend, n_blend - n_copies):
+        return f"they hold {manifest.n_documents} documents, the blend {n_blend}"
+    if _begun(store, BLENDED) > _begun(store, TOKENIZED):
+        return "the blend was made anew after them"
+    return None
+
+
+def _begun(store: Store, stage: str) -> datetime:
+    """When work on `stage` last began; the beginning of time where it never did."""
+    if not store.exists(ATTEMPTS):
+        return datetime.min
+    tries = store.read(ATTEMPTS).where(F.col("stage") == stage)
+    return small(tries.agg(F.max("begun_at").alias("at")))[0]["at"] or datetime.min
 
 
 def _dropped(manifest: Manifest, why: str) -> ShardPlan:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 from pyspark.sql import functions as F
 
+from curation.blend.layout import stretch_sql
 from curation.blend.stage import blend_path
 from curation.config import TokensConfig, fingerprint
 from curation.errors import InputError
@@ -27,7 +28,6 @@ from curation.tokens.shard import write_shard
 
 TOKENS_PER_WORD = 1.5
 """Rough ratio by which the number of shards is chosen; the shards hold what they hold."""
-_ORDER_RANGE = 2.0**64
 
 
 def tokenize(work: Work) -> Account:
@@ -39,9 +39,7 @@ def tokenize(work: Work) -> Account:
     if not n_words:
         raise InputError(f"tokens: the blend at {path} has no rows; see the weights in `blend`")
     n_shards = max(1, round(n_words * TOKENS_PER_WORD / work.conf.tokens.tokens_per_shard))
-    # Unsigned share of the hash: shards are consecutive stretches of the global order.
-    place = (F.col("order") / _ORDER_RANGE + 0.5) * n_shards
-    shard = F.least(F.floor(place), F.lit(n_shards - 1)).cast("int")
+    shard = F.expr(stretch_sql("`order`", str(n_shards)))
     placed = rows.select(shard.alias("shard"), "order", "id", "copy", "text")
     sorted_rows = placed.repartitionById(n_shards, F.col("shard")).sortWithinPartitions(
         "order", "id", "copy"

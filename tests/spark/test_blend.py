@@ -1,16 +1,19 @@
 """s08: copies by hash, places in the order, sources by attributes, and the mix that is told."""
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from blend_tables import Tables
+from delta.tables import DeltaTable
 from pyspark.sql import functions as F
 
 from curation.blend.layout import order_sql, orders
-from curation.blend.stage import copies, with_copies
-from curation.errors import ConfigError
-from curation.schemas import BLEND
+from curation.blend.stage import blend_path, copies, with_copies
+from curation.errors import AccountingError, ConfigError
+from curation.schemas import BLEND, DOCUMENTS
 
 pytestmark = pytest.mark.spark
 
@@ -145,3 +148,23 @@ def test_a_budget_that_cannot_be_spent_leaves_the_blend_that_there_is(tables):
     with pytest.raises(ConfigError, match=r"cannot be spent.*repeated 2 times are 800"):
         tables.blend(method="unimax", total_words=1_000, max_epochs=2)
     assert tables.rows() == before
+
+
+def test_a_large_folder_is_written_by_many_tasks_each_a_stretch_of_its_order(tables):
+    tables.blend(epochs={"high": 50}, max_epochs=50, words_per_file=2_000)
+    folder = Path(blend_path(str(tables.root)))
+    files = sorted(folder.glob("quality=high/kind=actual/kind2=actual/*.parquet"))
+    assert len(files) == 4  # of 8,000 words
+    found = [pq.read_table(file, columns=["order"])["order"].to_pylist() for file in files]
+    assert all(orders == sorted(orders) for orders in found)
+    stretches = sorted((orders[0], orders[-1]) for orders in found)
+    assert all(before[1] < after[0] for before, after in pairwise(stretches))
+    assert len(tables.rows()) == 50 * 3 + 2
+
+
+def test_a_label_whose_document_is_gone_leaves_the_account_open(spark, tmp_path):
+    tables = Tables(spark, tmp_path)
+    documents = tables.store.path(DOCUMENTS)
+    DeltaTable.forPath(spark, documents).delete("doc_id = 'd1'")
+    with pytest.raises(AccountingError, match=r"6 rows in, but 4 out .*\['d1'\]"):
+        tables.blend()

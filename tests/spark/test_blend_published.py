@@ -4,13 +4,14 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from blend_tables import Tables, row
 
 from curation.blend.stage import blend_path
 from curation.config import load_config
 from curation.errors import ConfigError, InputError
-from curation.publish.files import write_part
+from curation.publish.files import write_parts
 from curation.schemas import BLEND, PUBLISHED, TOMBSTONES
 from curation.spark.batches import spark_schema
 from curation.takedown.copies import copies_of
@@ -25,7 +26,9 @@ def published(blend, target):
     """Patterns of the files of a blend in the published form."""
     for number, source in enumerate(sorted(Path(blend).rglob("*.parquet"))):
         place = target / source.parent.relative_to(blend)
-        write_part(source, place / f"CC-MAIN-2024-51-part-{number:05d}.jsonl.zstd")
+        name = f"CC-MAIN-2024-51-part-{number:05d}.jsonl.zstd"
+        [crawl] = {*pq.read_table(source, columns=["crawl"])["crawl"].to_pylist()}
+        write_parts(source, {crawl: place / name})
     return [f"{target}/**/*.jsonl.zstd"]
 
 
@@ -86,7 +89,14 @@ def test_tombstones_hold_for_published_texts_of_any_kind(spark, tmp_path):
     # What a takedown finds in the run as it is.
     ids = documents_named(tables.store, stones)
     assert count_rows(tables.store, ids) == {"published": 6}
-    assert copies_of(tables.store, str(tables.root), ids).count() == 6
+    assert copies_of(tables.store, str(tables.root), ids, stones).count() == 6
+    # The blend still has what was published, and the table has other files by now.
+    published = tables.store.read(PUBLISHED).localCheckpoint()
+    held = published.where("false")
+    held.write.format("delta").mode("overwrite").save(tables.store.path(PUBLISHED))
+    left = documents_named(tables.store, stones)
+    assert copies_of(tables.store, str(tables.root), left, stones).count() == 6
+    published.write.format("delta").mode("overwrite").save(tables.store.path(PUBLISHED))
     # What s08 makes of the files from then on.
     stones.write.format("delta").save(tables.store.path(TOMBSTONES))
     put(tmp_path, "c.jsonl", line | {"url": "https://e.org/"})

@@ -1,6 +1,7 @@
 """A takedown over a small run made by hand: tables, blend and shards as the stages leave them."""
 
 import datetime as dt
+import hashlib
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,7 @@ from curation.schemas import BLEND, TABLES
 from curation.spark.tables import Store, small
 from curation.takedown.removal import find, remove_all, steps, vacuum
 from curation.takedown.selectors import selectors
+from curation.takedown.shards import plan_shards
 from curation.takedown.tombstones import add_tombstones, wanted_tombstones, with_known
 from curation.tokens.encode import load_encoder
 from curation.tokens.files import sha256_of
@@ -36,8 +38,11 @@ KEPT = ("a1", "a2", "b1", "c1", "c2")
 MADE = {"s-a1": "a1", "s-c1": "c1", "t-c1": "c1"}
 BY_STAGE = {
     "s01_extract": 6, "s02_measure": 6, "s03_dedup": 5, "s04_score": 5, "s05_label": 5,
-    "s06_rephrase": 3, "s08_blend": 9, "s09_tokenize": 9,
+    "s06_rephrase": 3, "s08_blend": 11, "s09_tokenize": 11,
 }  # fmt: skip
+
+STRANGERS = {"p1": "https://Shop.a.org/p1#top", "p2": "https://p.net/p2"}
+"""Published texts in the blend that no table knows any more, with their URLs."""
 
 
 def id_of(name):
@@ -55,11 +60,11 @@ def cell(field, known):
     return "" if pa.types.is_string(field.type) else False if pa.types.is_boolean(field.type) else 0
 
 
-def put(out, name, rows):
+def put(out, name, rows, mode="error"):
     table = next(table for table in TABLES if table.name == name)
     full = [{field.name: cell(field, row) for field in table.columns} for row in rows]
     made = pa.Table.from_pylist(full, schema=table.columns)
-    write_deltalake(out / "tables" / name, made, partition_by=list(table.partition_by))
+    write_deltalake(out / "tables" / name, made, partition_by=list(table.partition_by), mode=mode)
 
 
 def document(name, **more):
@@ -76,13 +81,15 @@ def document(name, **more):
 def blend_rows():
     texts = {name: (name, DOCS[name][1]) for name in KEPT}
     texts |= {made: (of, f"made {made} of {DOCS[of][1]}") for made, of in MADE.items()}
+    texts |= {name: (name, f"published {name}") for name in STRANGERS}
     copies = [(name, 0) for name in texts] + [("a1", 1)]
     orders = np.random.default_rng(0).permutation(len(copies)) * 2**60 - 2**62
     rows = []
     for (name, copy), order in zip(copies, orders.tolist(), strict=True):
         of, text = texts[name]
-        known = document(of) | {"id": id_of(name), "copy": copy, "order": order, "text": text}
-        known |= {"warc_record_id": f"urn:{of}", "n_words": len(text.split())}
+        url = STRANGERS.get(of) or document(of)["url"]
+        known = {"id": id_of(name), "copy": copy, "order": order, "text": text, "url": url,
+                 "warc_record_id": f"urn:{of}", "n_words": len(text.split())}  # fmt: skip
         rows.append({field.name: cell(field, known) for field in BLEND.columns})
     return sorted(rows, key=lambda row: row["order"])
 
@@ -200,14 +207,16 @@ def check_gone(out, *names):
 
 
 def test_documents_go_from_everything_and_the_accounts_close(spark, out):
-    store, asked = ask(spark, out, domains=["a.org"], urls=["https://c.org/c1"])
+    of_p2 = hashlib.blake2b(b"urn:p2", digest_size=16).hexdigest()
+    urls = ["https://c.org/c1"]
+    store, asked = ask(spark, out, domains=["a.org"], urls=urls, doc_ids=[of_p2])
     before, said = versions(out), []
     found = find(store, str(out), with_known(store, asked))
     assert found.rows == {
         "pages": 3, "measures": 3, "documents": 3, "scores": 3, "labels": 3, "requests": 3,
         "generations": 3, "synthetic": 3,
     }  # fmt: skip
-    assert (found.n_copies, found.shards.state, found.elsewhere) == (7, "cut", {})
+    assert (found.n_copies, found.shards.state, found.elsewhere) == (9, "cut", {})
     assert versions(out) == before
     add_tombstones(store, asked)
     remove_all(store, str(out), said.append)
@@ -215,11 +224,11 @@ def test_documents_go_from_everything_and_the_accounts_close(spark, out):
     assert texts_in_blend(out) == texts_in_shards(out)
     assert sorted(texts_in_blend(out)) == ["beta", "gamma two"]
     assert "pages: 3 rows removed" in said
-    assert f"shards: {found.shards.n_tokens} tokens of 7 documents in 2 shards removed" in said
+    assert f"shards: {found.shards.n_tokens} tokens of 9 documents in 2 shards removed" in said
     told = {row["stage"]: row for row in small(store.spark.read.format("delta").load(
         f"{out}/tables/funnel"))}  # fmt: skip
     gone = {stage: row["reasons"].get("taken_down", 0) for stage, row in told.items()}
-    assert gone == dict.fromkeys(BY_STAGE, 3) | {"s08_blend": 7, "s09_tokenize": 7}
+    assert gone == dict.fromkeys(BY_STAGE, 3) | {"s08_blend": 9, "s09_tokenize": 9}
     assert (told["s01_extract"]["rows_out"], told["s01_extract"]["tokens"]) == (3, 4)
     assert number(out, "SELECT measured FROM dedup_batches") == "p"  # nobody's duplicates
     assert number(out, "SELECT documents_version FROM dedup_batches") == 1
@@ -254,6 +263,22 @@ def test_a_removal_broken_off_after_any_step_is_finished_by_beginning_again(spar
     assert number(out, "SELECT count(*) FROM pages WHERE url = 'https://b.net/b2'") == 1
 
 
+def test_shards_older_than_the_blend_go_whole_for_an_open_tombstone_alone(spark, out):
+    store = Store(spark, f"{out}/tables")
+    none = store.read_parquet(str(out / "blend"), BLEND).limit(0)
+    assert plan_shards(store, str(out), none, is_open=True).state == "none"
+    later = {
+        "stage": "s08_blend",
+        "unit": "corpus",
+        "attempt": 2,
+        "begun_at": NOW + dt.timedelta(1),
+    }
+    put(out, "attempts", [later], mode="append")
+    assert plan_shards(store, str(out), none, is_open=False).state == "none"
+    shards = plan_shards(store, str(out), none, is_open=True)
+    assert (shards.state, shards.why) == ("drop", "the blend was made anew after them")
+
+
 @pytest.mark.slow
 def test_shards_of_another_blend_go_whole_and_are_made_anew(spark, out):
     store, asked = ask(spark, out, doc_ids=[id_of("b1")])
@@ -262,7 +287,7 @@ def test_shards_of_another_blend_go_whole_and_are_made_anew(spark, out):
     add_tombstones(store, asked)
     said = []
     remove_all(store, str(out), said.append)
-    assert any("they hold 9 documents, the blend 8" in line for line in said)
+    assert any("they hold 11 documents, the blend 10" in line for line in said)
     assert [path.name for path in (out / "tokens").iterdir()] == []
     assert number(out, "SELECT count(*) FROM shards") == 0
     last = "SELECT max_by(fingerprint, attempt) FROM attempts WHERE stage = 's09_tokenize'"
