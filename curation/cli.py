@@ -205,7 +205,8 @@ def show_rules(
     table = RichTable(*[Column(name, overflow="fold") for name in rows[0]] if rows else [])
     for row in rows:
         told = {"rule": row["rule"] or "(any rule)"} if "rule" in row else {}
-        table.add_row(*[_cell(value) for value in (row | told).values()])
+        cells = ("" if value is None else value for value in (row | told).values())
+        table.add_row(*map(_cell, cells))
     _console().print(table, markup=False)
 
 

@@ -127,3 +127,5 @@ def _formula_spans(text: str) -> Iterator[tuple[int, int]]:
         elif kind in ("inline", "display"):
             # What seemed to close nothing may open a formula.
             position -= len("$") if kind == "inline" else len("$$")
+        else:  # brackets around words, which may have a formula among them
+            position = match.start(kind)

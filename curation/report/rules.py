@@ -36,7 +36,7 @@ def rule_costs(out: Path, preset: str, *, by: Sequence[str] = ()) -> list[dict[s
     Returns:
         `rule`, `languages` that it judges, the columns of `by`, `documents`, `words` (of the
         group), `judged`, `alone`, `alone_words`, `last`, `last_words`. The first rows, with `rule`
-        None, tell what fails any rule, and `languages` is that of all together.
+        None, tell what fails any rule: `languages` is that of all together, `last` is None.
 
     Raises:
         ConfigError: there is no such preset or group.
@@ -56,6 +56,7 @@ def rule_costs(out: Path, preset: str, *, by: Sequence[str] = ()) -> list[dict[s
         | {name: row[name] for name in (*by, "documents", "words")}
         | {"judged": row[f"judged_{number}"]}
         | {part: row[f"{part}_{number}"] or 0 for part in _PARTS}
+        | (dict.fromkeys(_PARTS[2:]) if number == 0 else {})
         for number in range(len(names))
         for row in rows
     ]

@@ -50,6 +50,8 @@ def test_a_dollar_sign_opens_or_closes_only_in_its_place(text):
         ("for $5, take $x$", "$x$"),
         ("for ($5) take ($x$)", "$x$"),
         ("rated $$, dearly; $$x+1$$", "$$x+1$$"),
+        (r"\(where $x+1$ holds\)", "$x+1$"),
+        (r"\[see the $x+1$ above\]", "$x+1$"),
     ],
 )
 def test_what_seemed_to_close_a_price_may_open_a_formula(text, formula):

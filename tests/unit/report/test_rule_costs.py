@@ -49,6 +49,7 @@ def test_a_rule_costs_what_fails_it_alone_and_what_fails_no_other(out, preset):
     assert any_rule["rule"] is None
     assert (any_rule["documents"], any_rule["words"]) == (4, 245)
     assert (any_rule["alone"], any_rule["alone_words"]) == (3, 145)
+    assert (any_rule["last"], any_rule["last_words"]) == (None, None)
     assert (few["rule"], few["alone"], few["alone_words"]) == ("few", 2, 85)
     assert (few["last"], few["last_words"]) == (1, 40)
     assert (digits["alone"], digits["alone_words"], digits["last"]) == (2, 105, 1)
