@@ -16,7 +16,6 @@ from typing import Annotated, Any
 import pyarrow as pa
 import typer
 import yaml
-from pyarrow.csv import write_csv
 from pyspark.sql import SparkSession
 from rich.console import Console
 from rich.table import Column
@@ -31,7 +30,7 @@ from curation.pipeline import TRAIN, Stage, select_stages
 from curation.publish.command import publish as publish_blend
 from curation.report.html import write_report
 from curation.report.planning import PLAN_COLUMNS, plan_cells
-from curation.report.query import run_query
+from curation.report.query import run_query, write_rows
 from curation.report.rules import rule_costs
 from curation.report.rules import sweep as swept
 from curation.report.run import open_run
@@ -171,7 +170,7 @@ def query(
     """Run SQL over the run's tables and show the result (DuckDB's dialect)."""
     if csv:
         result = run_query(_run_folder(out), sql)
-        write_csv(result, sys.stdout.buffer)
+        write_rows(result, sys.stdout.buffer)
         return
     console = _console()
     result = run_query(_run_folder(out), sql, limit=rows + 1)
@@ -200,7 +199,7 @@ def show_rules(
         raise typer.BadParameter("--sweep is of all documents that the rule judges: leave out --by")
     rows = swept(folder, preset, sweep) if sweep else rule_costs(folder, preset, by=groups)
     if csv:
-        write_csv(pa.Table.from_pylist(rows), sys.stdout.buffer)
+        write_rows(pa.Table.from_pylist(rows), sys.stdout.buffer)
         return
     table = RichTable(*[Column(name, overflow="fold") for name in rows[0]] if rows else [])
     for row in rows:
