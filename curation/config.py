@@ -860,7 +860,7 @@ class TrainConfig(Section):
     max_grad_norm: Annotated[float, Field(gt=0.0)] = 1.0
     """Gradient clipping."""
     checkpoint_every: Positive = 20
-    """Steps between two checkpoints."""
+    """Steps between two checkpoints. While a step is yet to follow a new one, there are two."""
     seed: Count = 17
     """Seed of the initial weights and of the order of the data."""
     device: Literal["cpu", "cuda"] = "cpu"
@@ -877,13 +877,15 @@ class TrainConfig(Section):
     optimizer: Literal["adamw", "muon"] = "adamw"
     """`muon`: Muon (2502.16982) for the matrices of the layers, AdamW for all else."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """What matrix products are computed in; weights and optimizer are float32."""
+    """What matrix products are computed in, and sharded weights are gathered in; weights and
+    optimizer are float32."""
     recompute: bool = False
     """Activation checkpointing: a layer's activations are computed again on the way back."""
     compile: bool = False
     """Compile each decoder layer with torch.compile."""
     parallel: Literal["replicate", "shard"] = "replicate"
-    """What several ranks hold: each the whole model, or each its part of it (FSDP2)."""
+    """What several ranks hold: each the whole model, or each its part of it (FSDP2), which is then
+    whole nowhere but, at the start and the end, on the first one's CPU."""
     backend: Literal["transformers", "megatron"] = "transformers"
     """Whose modules compute: those of the class, or Megatron-core's with the same weights."""
 

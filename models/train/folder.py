@@ -21,7 +21,8 @@ IDENTITY = "identity"
 """File that says which settings and shards the model is of."""
 TRAINED = "finished"
 """File that says that the training has come to the end."""
-CHECKPOINT = "checkpoint.pt"
+CHECKPOINTS = "checkpoint"
+"""Folder of the checkpoints, each a folder named by its step."""
 
 MIXTURES = ("mixtral", "qwen3_moe")
 """Architectures of experts, of which a token goes through a few."""

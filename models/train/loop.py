@@ -11,9 +11,11 @@ import math
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TextIO
 
 import torch
 from transformers import PreTrainedModel
@@ -21,25 +23,28 @@ from transformers.utils.logging import disable_progress_bar
 
 from curation.config import TrainConfig
 from curation.errors import EnvironmentFault, TrainingDiverged
-from curation.tokens.manifest import Suffix, verify
+from curation.tokens.manifest import Manifest, Suffix, verify
 from models.recipes.continued import MAX_QA_EPOCHS
 from models.train.blended import BlendedLoader
 from models.train.checkpoint import (
     Checkpoint,
+    checkpoint_steps,
+    discard_older,
+    last_checkpoint,
     load_checkpoint,
     save_checkpoint,
 )
 from models.train.data import SampleLoader, TokenStream, join, open_stream
 from models.train.evaluate import Evaluation, evaluate, held_out_batches
-from models.train.folder import CHECKPOINT, Settings, check_batch, settings_of
+from models.train.folder import CHECKPOINTS, Settings, check_batch, settings_of
 from models.train.log import StepRecord, append_record, cut_log, sync_log
 from models.train.mfu import mfu
-from models.train.model import build_model
+from models.train.model import build_model, build_shapes, first_weights
 from models.train.optim import build_optimizer, learning_rate, set_learning_rate
 from models.train.packed import open_unpacked, unpack
 from models.train.parallel import Ranks
 from models.train.phases import phases_of, tokens_per_step
-from models.train.shard import State, load_model, load_optimizer, shard, whole_state
+from models.train.shard import gather_weights, load_state, shard, spread, state_of
 from models.train.sources import OWN, Source, read_sources
 from models.train.spikes import SpikeGuard
 from models.train.step import ALONE, DTYPES, is_mixture, split_batch, train_step
@@ -61,6 +66,8 @@ class TrainResult:
     """Steps done."""
     n_skipped: int
     """Of those, the ones without an update."""
+    n_skipped_last: int
+    """Of those, the ones that the run ended in: the weights are those of the step before them."""
     n_tokens: int
     """Tokens seen."""
     loss: float
@@ -83,6 +90,8 @@ class TrainResult:
         seen = f"{self.n_steps} steps, {self.n_tokens} tokens"
         if self.n_skipped:
             seen += f", {self.n_skipped} steps skipped"
+        if self.n_skipped_last:
+            seen += f" (weights of step {self.n_steps - self.n_skipped_last})"
         return f"{seen}, loss {self.loss:.4f}{held_out} nats a token: {self.checkpoint}"
 
 
@@ -111,7 +120,7 @@ def train(
     on_step: Callable[[StepRecord], None] | None = None,
     ranks: Ranks = ALONE,
 ) -> TrainResult:
-    """Train on the sources of `conf` into `out/checkpoint.pt` and `out/log.jsonl`.
+    """Train on the sources of `conf` into `out/checkpoint` and `out/log.jsonl`.
 
     Where it names none, the shards beside `manifest_path` are read. The finished model lies in
     `out/hf` too, as `from_pretrained` takes it.
@@ -133,29 +142,35 @@ def train(
         InputError: a shard is missing or damaged, the tokens are too few for one sample, sources
             are of different tokenizers, or `out` holds another run.
         TrainingDiverged: more steps in a row than `conf.max_skipped` could not be taken, or the
-            last loss is not finite; the last checkpoint stays good.
+            last loss or the held-out one is not finite; the last checkpoint stays good.
     """
     _check(conf)
     check_batch(conf.batch_size, conf.micro_batch_size, ranks.size)
     sources = read_sources(conf, manifest_path)
-    settings, path = settings_of(conf, sources), out / CHECKPOINT
-    checkpoint = load_checkpoint(path, settings) if path.is_file() else None
+    settings, path = settings_of(conf, sources), last_checkpoint(out / CHECKPOINTS)
+    checkpoint = load_checkpoint(path, settings) if path else None
     if checkpoint is None or checkpoint.step < conf.n_steps:
         ranks.wait()  # none writes before all have read
         if ranks.is_first:
             lay_out(conf, sources, out, is_new=checkpoint is None)
         ranks.wait()
-        run = _prepare(conf, sources, out, settings, ranks)
+        run = _prepare(conf, sources, out, settings, ranks, path)
+        if checkpoint is not None:
+            run.loader.load_state_dict(checkpoint.data)
+            run.guard.load_state_dict(checkpoint.spikes)
         checkpoint = _advance(run, checkpoint, out, on_step or (lambda record: None))
+    if ranks.is_first:
+        discard_older(out / CHECKPOINTS)
     return TrainResult(
         n_steps=conf.n_steps,
         n_skipped=checkpoint.spikes["n_skipped"],
+        n_skipped_last=checkpoint.spikes["n_in_a_row"],
         n_tokens=conf.n_steps * tokens_per_step(conf),
         loss=checkpoint.loss,
         held_out_loss=checkpoint.held_out_loss,
         held_out_losses=checkpoint.held_out_losses,
         n_samples=checkpoint.data,
-        checkpoint=path,
+        checkpoint=out / CHECKPOINTS / str(checkpoint.step),
         log=out / LOG,
     )
 
@@ -179,20 +194,41 @@ def lay_out(conf: TrainConfig, sources: Mapping[str, Source], out: Path, *, is_n
 
 
 def _prepare(
-    conf: TrainConfig, sources: Mapping[str, Source], out: Path, settings: Settings, ranks: Ranks
+    conf: TrainConfig,
+    sources: Mapping[str, Source],
+    out: Path,
+    settings: Settings,
+    ranks: Ranks,
+    path: Path | None,
 ) -> _Run:
+    """A run at its start, but with model and optimizer of the checkpoint at `path`, if any."""
     loader = open_loader(conf, sources, out)
     if ranks.is_first:
         _warn_of_repeats(loader, conf)
     # Which of the sources makes no difference: their tokens are the same.
     manifest = next(iter(sources.values())).manifest
-    model = build_model(conf, manifest)
-    if conf.parallel == "shard" and ranks.size > 1:
-        shard(model)
+    is_sharded = conf.parallel == "shard" and ranks.size > 1
+    build = partial(_sharded, ranks=ranks, is_new=path is None) if is_sharded else build_model
+    model = build(conf, manifest)
+    optimizer = build_optimizer(model, conf)
+    if path:
+        load_state(path, model, optimizer)
     return _Run(
-        conf, settings, model, build_optimizer(model, conf), loader, SpikeGuard(conf), ranks,
+        conf, settings, model, optimizer, loader, SpikeGuard(conf), ranks,
         eod_id=manifest.eod_id if conf.document_masks else None, dtype=DTYPES[conf.precision],
     )  # fmt: skip
+
+
+def _sharded(
+    conf: TrainConfig, manifest: Manifest, *, ranks: Ranks, is_new: bool
+) -> PreTrainedModel:
+    """The model of `conf` in parts; its weights are the first ones or, if not `is_new`, not set."""
+    model = build_shapes(conf, manifest)
+    shard(model, conf.device, DTYPES[conf.precision])
+    if is_new:
+        # What is drawn depends on all that was drawn before: one rank has to draw it all.
+        spread(first_weights(conf, manifest) if ranks.is_first else {}, model, ranks)
+    return model
 
 
 def open_loader(conf: TrainConfig, sources: Mapping[str, Source], out: Path) -> BlendedLoader:
@@ -235,30 +271,43 @@ def _advance(
 ) -> Checkpoint:
     """Take the steps that remain; the checkpoint of the last one."""
     done = 0 if checkpoint is None else checkpoint.step
-    if checkpoint is not None:
-        load_model(run.model, checkpoint.model)
-        load_optimizer(run.optimizer, checkpoint.optimizer)
-        run.loader.load_state_dict(checkpoint.data)
-        run.guard.load_state_dict(checkpoint.spikes)
-    with _Writer(run, out, done) if run.ranks.is_first else nullcontext() as writer:
+    with _open_log(out / LOG, done) if run.ranks.is_first else nullcontext() as log:
         for step in range(done + 1, run.conf.n_steps + 1):
             record = _step(run, step)
-            is_due = _is_due(run, record)
-            if is_due:
+            if log:
+                append_record(log, record)
+                if not record.skipped:  # its loss was that of the newest checkpoint, or a later one
+                    discard_older(out / CHECKPOINTS)
+            if _is_due(run, record):
+                if log:
+                    sync_log(log)
                 checkpoint = _snapshot(run, record)
-            if writer:
-                writer.write(record, checkpoint if is_due else None)
+                _save(run, checkpoint, out)
             on_step(record)
-            _check_sound(run, record, 0 if checkpoint is None else checkpoint.step)
+            _check_sound(run, record, out)
     run.ranks.wait()
     assert checkpoint is not None
     return checkpoint
+
+
+def _open_log(path: Path, done: int) -> AbstractContextManager[TextIO]:
+    cut_log(path, done)
+    return path.open("a", encoding="utf-8")
+
+
+def _save(run: _Run, checkpoint: Checkpoint, out: Path) -> None:
+    if checkpoint.step == run.conf.n_steps:  # before what says that all is done
+        _export(run, out / HF_FOLDER)
+    tensors = state_of(run.model, run.optimizer)
+    save_checkpoint(checkpoint, tensors, out / CHECKPOINTS, ranks=run.ranks)
 
 
 def _is_due(run: _Run, record: StepRecord) -> bool:
     """Whether a checkpoint follows the step.
 
     None does while steps are being skipped: the update before them may be what broke the weights.
+    The update of the step itself may be it too, which the next loss tells: only then is the
+    checkpoint before this one removed.
     """
     if record.step == run.conf.n_steps:
         return _is_sound(run, record)
@@ -272,54 +321,41 @@ def _is_sound(run: _Run, record: StepRecord) -> bool:
     return run.guard.n_in_a_row <= run.conf.max_skipped and not is_broken
 
 
-def _check_sound(run: _Run, record: StepRecord, last_checkpoint: int) -> None:
+def _check_sound(run: _Run, record: StepRecord, out: Path) -> None:
     if _is_sound(run, record):
         return
     first = record.step - run.guard.n_in_a_row + 1
     limit = run.conf.max_skipped
     too_many = run.guard.n_in_a_row > limit
     why = f"more than train.max_skipped, {limit}" if too_many else "and the run ends in them"
-    kept = f"the checkpoint of step {last_checkpoint}" if last_checkpoint else "no checkpoint yet"
     raise TrainingDiverged(
         f"steps {first} to {record.step} could not be taken (loss {record.loss:g}, gradient norm "
-        f"{record.grad_norm:g} at the last), {why}; there is {kept}: look at what these steps "
-        "read, raise train.max_skipped, or begin anew with a lower train.learning_rate"
+        f"{record.grad_norm:g} at the last), {why}; there is {_kept(out, first)}: look at what "
+        "these steps read, raise train.max_skipped, or begin anew with a lower train.learning_rate"
     )
 
 
-class _Writer:
-    """Log, checkpoints and finished model of a run."""
-
-    def __init__(self, run: _Run, out: Path, done: int) -> None:
-        cut_log(out / LOG, done)
-        self._run, self._out = run, out
-        self._log = (out / LOG).open("a", encoding="utf-8")
-
-    def write(self, record: StepRecord, checkpoint: Checkpoint | None) -> None:
-        """A step's line, and where there is one, its checkpoint, the line on disk before it."""
-        append_record(self._log, record)
-        if checkpoint is None:
-            return
-        sync_log(self._log)
-        if record.step == self._run.conf.n_steps:  # before what says that all is done
-            _export(self._run.model, checkpoint.model, self._out / HF_FOLDER)
-        save_checkpoint(checkpoint, self._out / CHECKPOINT)
-
-    def __enter__(self) -> _Writer:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._log.close()
+def _kept(out: Path, first: int) -> str:
+    """Which checkpoints there are to go back to from step `first`, which could not be taken."""
+    steps = sorted(checkpoint_steps(out / CHECKPOINTS))
+    if not steps:
+        return "no checkpoint yet"
+    newest = f"the checkpoint of step {steps[-1]}"
+    if steps[-1] != first - 1:
+        return newest
+    older = f" (remove it to go on from that of step {steps[-2]})" if steps[1:] else ""
+    return f"{newest}, whose own update may be what broke the weights{older}"
 
 
-def _export(model: PreTrainedModel, state: State, folder: Path) -> None:
+def _export(run: _Run, folder: Path) -> None:
+    weights = gather_weights(run.model, run.ranks)
+    if not run.ranks.is_first:
+        return
     disable_progress_bar()  # type: ignore[no-untyped-call, unused-ignore]
-    tied = model.all_tied_weights_keys  # the same as others, and not to be saved twice
-    kept = {name: value for name, value in state.items() if name not in tied}
     unfinished = folder.with_name(f"{folder.name}.unfinished")
     for old in (unfinished, folder):
         shutil.rmtree(old, ignore_errors=True)
-    model.save_pretrained(unfinished, state_dict=kept)
+    run.model.save_pretrained(unfinished, state_dict=weights)
     unfinished.rename(folder)
 
 
@@ -347,6 +383,7 @@ def _snapshot(run: _Run, record: StepRecord) -> Checkpoint:
     """The run after the step of `record`; after the last one with its loss on held-out samples."""
     finished = record.step == run.conf.n_steps
     held_out = _held_out(run) if finished else {}
+    _check_learnt(record, held_out)
     return Checkpoint(
         step=record.step,
         loss=record.loss,
@@ -355,9 +392,17 @@ def _snapshot(run: _Run, record: StepRecord) -> Checkpoint:
         settings=run.settings,
         data=run.loader.state_dict(),
         spikes=run.guard.state_dict(),
-        model=whole_state(run.model.state_dict()),
-        optimizer=whole_state(run.optimizer.state_dict()),
     )
+
+
+def _check_learnt(record: StepRecord, held_out: Mapping[str, Evaluation]) -> None:
+    """Refuse to end with weights that the last update broke: no later step would tell."""
+    for name, found in held_out.items():
+        if not math.isfinite(found.loss):
+            raise TrainingDiverged(
+                f"the weights after step {record.step}, the last, are broken: held-out loss "
+                f"{found.loss:g} on {name}; begin anew with a lower train.learning_rate"
+            )
 
 
 def _joined(parts: Mapping[str, Evaluation]) -> Evaluation:

@@ -53,9 +53,9 @@ def _forward(
 ) -> Tensor:
     """The loss; its gradients go into `ctx`. Products in `dtype`, sums and logarithms in more."""
     wants_gradient = any(ctx.needs_input_grad)
-    grad_hidden_NH, grad_weight_VH = (torch.zeros_like(operand) for operand in operands)
-    hidden_NH, weight_VH = (operand.to(dtype) for operand in operands)
     exact = torch.promote_types(dtype, torch.float32)
+    grad_hidden_NH, grad_weight_VH = (torch.zeros_like(one, dtype=exact) for one in operands)
+    hidden_NH, weight_VH = (operand.to(dtype) for operand in operands)
     loss = hidden_NH.new_zeros((), dtype=exact)
     for rows in _chunks(len(targets_N), vocabulary_size=len(weight_VH)):
         target_N1 = targets_N[rows, None]

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast, get_args
 
 import torch
 from safetensors import SafetensorError
-from torch import nn
-from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
+from torch import Tensor, nn
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    GenerationConfig,
+    PretrainedConfig,
+    PreTrainedModel,
+)
 
 from curation.config import TrainConfig
 from curation.errors import InputError
@@ -36,12 +44,45 @@ def build_model(conf: TrainConfig, manifest: Manifest) -> PreTrainedModel:
         InputError: `conf.init_from` has no such model, or one that does not fit the tokens.
         ConfigError: Megatron-core cannot compute it.
     """
-    if conf.init_from:
-        model = _loaded(Path(conf.init_from).expanduser(), conf, manifest)
-    else:
-        model = _drawn(conf, manifest)
+    model = _first(conf, manifest)
     # Not `model.to`: transformers wraps it in a way that hides its type.
     nn.Module.to(model, conf.device)
+    model = _for_training(model, conf, manifest)
+    return model if conf.backend == "transformers" else _on_megatron(model, conf)
+
+
+def build_shapes(conf: TrainConfig, manifest: Manifest) -> PreTrainedModel:
+    """The model of `build_model` without values, on the meta device: to be sharded first.
+
+    Raises:
+        InputError: as of `build_model`, but that the weights are not looked at.
+    """
+    loader: Any = AutoModelForCausalLM
+    folder = Path(conf.init_from).expanduser() if conf.init_from else None
+    shape = _shape_in(folder, conf, manifest) if folder else _new_shape(conf, manifest)
+    with torch.device("meta"):
+        model = loader.from_config(shape, dtype=torch.float32)
+    if folder and (folder / "generation_config.json").is_file():
+        model.generation_config = GenerationConfig.from_pretrained(folder)  # as of the whole one
+    return _for_training(model, conf, manifest)
+
+
+def first_weights(conf: TrainConfig, manifest: Manifest) -> Mapping[str, Tensor]:
+    """The weights of `build_model`, whole, on the CPU.
+
+    Raises:
+        InputError: as of `build_model`.
+    """
+    return _first(conf, manifest).state_dict()
+
+
+def _first(conf: TrainConfig, manifest: Manifest) -> PreTrainedModel:
+    if conf.init_from:
+        return _loaded(Path(conf.init_from).expanduser(), conf, manifest)
+    return _drawn(conf, manifest)
+
+
+def _for_training(model: PreTrainedModel, conf: TrainConfig, manifest: Manifest) -> PreTrainedModel:
     model.train(True)
     model.config.tokenizer_sha256 = manifest.tokenizer_sha256  # goes with the finished model
     if is_mixture(model):
@@ -52,7 +93,7 @@ def build_model(conf: TrainConfig, manifest: Manifest) -> PreTrainedModel:
     if conf.compile:
         for layer in decoder_layers(model):
             layer.compile()
-    return model if conf.backend == "transformers" else _on_megatron(model, conf)
+    return model
 
 
 def _on_megatron(model: PreTrainedModel, conf: TrainConfig) -> PreTrainedModel:
@@ -69,11 +110,15 @@ def decoder_layers(model: PreTrainedModel) -> nn.ModuleList:
 
 
 def _drawn(conf: TrainConfig, manifest: Manifest) -> PreTrainedModel:
-    shape = model_config(conf, vocabulary_size=manifest.vocabulary_size, eod_id=manifest.eod_id)
+    shape = _new_shape(conf, manifest)
     loader: Any = AutoModelForCausalLM
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(conf.seed)
         return cast(PreTrainedModel, loader.from_config(shape, dtype=torch.float32))
+
+
+def _new_shape(conf: TrainConfig, manifest: Manifest) -> PretrainedConfig:
+    return model_config(conf, vocabulary_size=manifest.vocabulary_size, eod_id=manifest.eod_id)
 
 
 def model_config(conf: TrainConfig, *, vocabulary_size: int, eod_id: int) -> PretrainedConfig:
@@ -116,10 +161,18 @@ def _experts(conf: TrainConfig, inner_size: int) -> dict[str, int]:
 
 
 def _loaded(folder: Path, conf: TrainConfig, manifest: Manifest) -> PreTrainedModel:
-    where = f"train.init_from: {folder}"
-    model = read_model(folder, where)
+    model = read_model(folder, f"train.init_from: {folder}")
     _check_fits(model.config, folder, conf, manifest)
     return model
+
+
+def _shape_in(folder: Path, conf: TrainConfig, manifest: Manifest) -> PretrainedConfig:
+    where = f"train.init_from: {folder}"
+    with _reading(folder, where):
+        shape = AutoConfig.from_pretrained(folder, local_files_only=True)
+    _check_architecture(shape, where)
+    _check_fits(shape, folder, conf, manifest)
+    return cast(PretrainedConfig, shape)
 
 
 def read_model(folder: Path, where: str) -> PreTrainedModel:
@@ -129,24 +182,33 @@ def read_model(folder: Path, where: str) -> PreTrainedModel:
         InputError: there is none, a file is damaged, the weights are of another model, or its
             class is none of ARCHITECTURES.
     """
-    if not (folder / "config.json").is_file():
-        raise InputError(f"{where} has no config.json; name a model's folder, e.g. OUT/model/hf")
     loader: Any = AutoModelForCausalLM
-    try:
+    with _reading(folder, where):
         model, told = loader.from_pretrained(
             folder, dtype=torch.float32, local_files_only=True, output_loading_info=True
         )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        said = " ".join(str(error).split())[:300]
-        raise InputError(f"{where}: {said}") from error
-    if model.config.model_type not in ARCHITECTURES:
-        # Others scale or cap their logits, or add to them: their loss would be another one.
-        raise InputError(
-            f"{where}: a {model.config.model_type}; taken are {', '.join(ARCHITECTURES)}"
-        )
+    _check_architecture(model.config, where)
     if absent := sorted(told["missing_keys"]):
         raise InputError(f"{where}: the weights are of another model: they lack {absent[0]}")
     return cast(PreTrainedModel, model)
+
+
+@contextmanager
+def _reading(folder: Path, where: str) -> Iterator[None]:
+    """With what transformers raises about files as an error of the input."""
+    if not (folder / "config.json").is_file():
+        raise InputError(f"{where} has no config.json; name a model's folder, e.g. OUT/model/hf")
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        said = " ".join(str(error).split())[:300]
+        raise InputError(f"{where}: {said}") from error
+
+
+def _check_architecture(config: PretrainedConfig, where: str) -> None:
+    if config.model_type not in ARCHITECTURES:
+        # Others scale or cap their logits, or add to them: their loss would be another one.
+        raise InputError(f"{where}: a {config.model_type}; taken are {', '.join(ARCHITECTURES)}")
 
 
 def _check_fits(

@@ -10,6 +10,7 @@ pytest.importorskip("megatron.core.models.gpt", reason="no megatron-core")
 
 from curation.errors import ConfigError, EnvironmentFault  # noqa: E402
 from curation.tokens.manifest import read_manifest  # noqa: E402
+from models.train.checkpoint import last_checkpoint, load_tensors  # noqa: E402
 from models.train.loop import train  # noqa: E402
 from models.train.megatron import check_megatron, to_megatron, to_transformers  # noqa: E402
 from models.train.model import build_model  # noqa: E402
@@ -101,10 +102,13 @@ def test_the_same_run_has_the_same_losses_resumes_and_ends_as_a_model_of_transfo
     assert losses["whole"] == pytest.approx(losses["plain"], abs=1e-4)
     assert losses["cut"] == losses["whole"]
     assert whole.held_out_loss == pytest.approx(plain.held_out_loss, abs=1e-4)
-    saved = torch.load(tmp_path / "whole" / "checkpoint.pt", weights_only=True)["model"]
+    saved = load_tensors(last_checkpoint(tmp_path / "whole" / "checkpoint"))
+    weights = {name: value for name, value in saved.items() if name.startswith("model.")}
     model = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "whole" / "hf")
     assert type(model) is transformers.LlamaForCausalLM
-    assert all(torch.equal(model.state_dict()[name], saved[name]) for name in saved)
+    named = dict(model.named_parameters())
+    assert {f"model.{name}" for name in named} == weights.keys()
+    assert all(torch.equal(weight, weights[f"model.{name}"]) for name, weight in named.items())
 
 
 def test_what_was_never_tried_on_megatron_is_refused(toy_conf, both, monkeypatch):

@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch", reason="no torch")
 pytest.importorskip("transformers", reason="no transformers")
 
 from curation.tokens.manifest import read_manifest  # noqa: E402
-from models.train.checkpoint import load_checkpoint  # noqa: E402
+from models.train.checkpoint import last_checkpoint, load_tensors  # noqa: E402
 from models.train.folder import settings_of  # noqa: E402
 from models.train.loop import train  # noqa: E402
 from models.train.loss import summed_cross_entropy  # noqa: E402
@@ -87,13 +87,11 @@ def test_a_resumed_run_equals_the_undisturbed_one(
     assert _losses(tmp_path / "cut") == _losses(tmp_path / "whole")
     assert again.held_out_loss == whole.held_out_loss
     ours, theirs = (
-        load_checkpoint(tmp_path / name / "checkpoint.pt", _settings(conf, path))
-        for name in ("cut", "whole")
+        load_tensors(last_checkpoint(tmp_path / name / "checkpoint")) for name in ("cut", "whole")
     )
-    assert all(torch.equal(ours.model[name], theirs.model[name]) for name in theirs.model)
-    assert ours.optimizer["state"].keys() == theirs.optimizer["state"].keys()
-    for index, state in theirs.optimizer["state"].items():
-        assert all(torch.equal(ours.optimizer["state"][index][key], state[key]) for key in state)
+    assert any(name.startswith("optimizer.") for name in ours)
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
     plain = train(toy_conf, path, tmp_path / "plain")
     assert plain.loss != whole.loss
 

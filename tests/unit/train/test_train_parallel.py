@@ -14,6 +14,7 @@ psutil = pytest.importorskip("psutil", reason="no psutil")
 pytest.importorskip("transformers", reason="no transformers")
 
 from curation.errors import ConfigError  # noqa: E402
+from models.train.checkpoint import last_checkpoint  # noqa: E402
 from models.train.folder import check_batch  # noqa: E402
 from models.train.parallel import Ranks, _buckets  # noqa: E402
 
@@ -64,7 +65,7 @@ def run_of(tmp_path, write_shards, toy_corpus):
 def test_two_ranks_learn_what_one_does_and_go_on_where_they_were_killed(run_of, tmp_path):
     out = run_of()
     both, log = start(out, 2), out / "model" / "log.jsonl"
-    while both.poll() is None and not (out / "model" / "checkpoint.pt").exists():
+    while both.poll() is None and not last_checkpoint(out / "model" / "checkpoint"):
         time.sleep(0.01)
     end(both)
     assert 4 <= len(log.read_text().splitlines()) < 60

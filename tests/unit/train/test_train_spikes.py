@@ -10,6 +10,11 @@ pytest.importorskip("transformers", reason="no transformers")
 from curation.errors import TrainingDiverged  # noqa: E402
 from curation.tokens.manifest import read_manifest  # noqa: E402
 from models.train import step  # noqa: E402
+from models.train.checkpoint import (  # noqa: E402
+    checkpoint_steps,
+    last_checkpoint,
+    load_tensors,
+)
 from models.train.loop import train  # noqa: E402
 from models.train.model import build_model  # noqa: E402
 from models.train.parallel import Ranks  # noqa: E402
@@ -143,11 +148,13 @@ def test_a_skipped_step_leaves_the_weights_as_they_were(conf, manifest_path, tmp
     def weights(name, n_steps):
         short = conf.model_copy(update={"n_steps": n_steps, "warmup_steps": 99})
         train(short, manifest_path, tmp_path / name)
-        return torch.load(tmp_path / name / "checkpoint.pt", weights_only=True)["model"]
+        saved = load_tensors(last_checkpoint(tmp_path / name / "checkpoint"))
+        return {key: value for key, value in saved.items() if key.startswith("model.")}
 
     before = weights("before", 4)
     blown_up({5: 100.0})
     after = weights("after", 5)
+    assert before
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
@@ -180,20 +187,57 @@ def test_too_many_in_a_row_end_the_run_and_name_the_steps_and_the_checkpoint(
     ):
         train(conf, manifest_path, out)
     assert [line["skipped"] for line in _log(out)] == [False] * 5 + [True] * 3
-    assert torch.load(out / "checkpoint.pt", weights_only=True)["step"] == 4
+    assert checkpoint_steps(out / "checkpoint") == [4]
+
+
+def test_a_checkpoint_is_removed_only_when_the_next_one_has_stood_its_test(
+    conf, manifest_path, tmp_path, blown_up
+):
+    out = tmp_path / "model"
+    blown_up(dict.fromkeys([9, 10, 11], math.inf))
+    longer = conf.model_copy(update={"n_steps": 12})
+    with pytest.raises(TrainingDiverged, match=r"of step 8, whose own update .* that of step 4"):
+        train(longer, manifest_path, out)
+    assert sorted(checkpoint_steps(out / "checkpoint")) == [4, 8]
+    blown_up({})
+    train(longer, manifest_path, out)
+    assert checkpoint_steps(out / "checkpoint") == [12]
+
+
+def test_a_run_that_ends_in_a_spike_says_of_which_step_its_weights_are(
+    conf, manifest_path, tmp_path, blown_up
+):
+    blown_up(dict.fromkeys([8, 9], 100.0))
+    result = train(conf, manifest_path, tmp_path / "model")
+    assert (result.n_skipped, result.n_skipped_last) == (2, 2)
+    assert "9 steps, 576 tokens, 2 steps skipped (weights of step 7), loss" in str(result)
+
+
+def test_a_run_does_not_finish_with_weights_that_its_last_update_broke(
+    conf, manifest_path, tmp_path, monkeypatch
+):
+    def rate(step, conf):
+        return float("inf") if step == conf.n_steps else 0.01
+
+    monkeypatch.setattr("models.train.loop.learning_rate", rate)
+    with pytest.raises(
+        TrainingDiverged, match=r"after step 9, the last, .*held-out loss (nan|inf) on"
+    ):
+        train(conf, manifest_path, tmp_path / "model")
+    assert checkpoint_steps(tmp_path / "model" / "checkpoint") == [8]
+    assert not (tmp_path / "model" / "hf").exists()
 
 
 def test_no_checkpoint_is_written_while_steps_are_skipped(conf, manifest_path, tmp_path, blown_up):
     steps = []
 
     def look(record):
-        state = tmp_path / "model" / "checkpoint.pt"
         if record.step in (4, 8):
-            steps.append(torch.load(state, weights_only=True)["step"] if state.is_file() else None)
+            steps.append(checkpoint_steps(tmp_path / "model" / "checkpoint"))
 
     blown_up({4: math.nan})
     train(conf, manifest_path, tmp_path / "model", on_step=look)
-    assert steps == [None, 8]
+    assert steps == [[], [8]]
 
 
 def test_a_run_does_not_finish_with_a_loss_that_is_not_finite(
